@@ -6,10 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gensweep.core.config import param
     from gensweep.core.data_source import Data as Dataset
     from gensweep.core.dataset import DatasetArrays, split_rows
-    from gensweep.core.declare import dataset, model
+    from gensweep.core.declare import dataset, model, param
     from gensweep.core.model import Model
     from gensweep.core.registries import register_figure as figure
     from gensweep.core.registries import register_metric as metric
@@ -115,7 +114,7 @@ _MODULES = {
     "load": "gensweep.report.load",
     "metric": "gensweep.core.registries:register_metric",
     "model": "gensweep.core.declare",
-    "param": "gensweep.core.config",
+    "param": "gensweep.core.declare",
     "split_rows": "gensweep.core.dataset",
     "table": "gensweep.core.registries:register_table",
     "task": "gensweep.core.task",

@@ -1,24 +1,69 @@
-"""Decorators for a user's file: a model, and a dataset."""
+"""What a user's file declares: a parameter, a model and a dataset; wrong arguments are errors."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from gensweep.core import config as configs
+from gensweep.core.class_checks import (
+    DATASET_ATTRIBUTES,
+    MODEL_ATTRIBUTES,
+    NAME,
+    check_attributes,
+)
 from gensweep.core.data_source import Data
 from gensweep.core.errors import UserError
 from gensweep.core.model import Model
+from gensweep.core.param_checks import check_defaults, check_param
 from gensweep.core.registries import DATASETS, MODELS
+from gensweep.core.values import show_value
 
 C = TypeVar("C", bound=type)
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+_UNSET = object()
 _MODEL_MUST_SAY = {
     "reads": "the kind of data it takes: arithmetic, arithmetic_pictures, pictures, or your own",
     "default_dataset": "the dataset of a point that names none",
     "inputs": "the fields of a batch that it uses",
     "outputs": "what `evaluate` of its network returns",
 }
+
+
+def param(
+    default: Any,
+    description: str = "",
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    when: dict[str, tuple[Any, ...]] | None = None,
+    neutral: Any = _UNSET,
+) -> Any:
+    """Declare one parameter of a task, a model or a dataset.
+
+    Args:
+        default: the value of a point that does not name it.
+        description: one line for `list` and the error messages.
+        ge: the smallest value.
+        gt: a limit that every value is above.
+        le: the largest value.
+        lt: a limit that every value is below.
+        when: the parameter acts only if every named parameter has one of these values; otherwise
+            it is not part of the point (or of its id), and setting it is an error.
+        neutral: for a parameter added after results exist: the value under which those results
+            stay valid. At that value it is left out of the id.
+
+    Raises:
+        UserError: an argument is not one of its valid values.
+    """
+    limits = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    used = {key: limit for key, limit in limits.items() if limit is not None}
+    options: dict[str, Any] = (
+        {} if neutral is _UNSET else {"neutral": neutral}
+    )
+    check_param(description, when, options.get("neutral"), used)
+    return configs.param(default, description, when=when, **options, **used)
 
 
 def model(name: str) -> Callable[[C], C]:
@@ -28,31 +73,30 @@ def model(name: str) -> Callable[[C], C]:
         UserError: the class is none, or does not say what every model must.
     """
     _check_name("model", name)
+    owner = f"model {name!r}"
 
     def add(config: C) -> C:
         if not (isinstance(config, type) and issubclass(config, Model)):
             raise UserError(
-                f"model {name!r}: {config!r} is not a subclass of gs.Model"
+                f"{owner}: {show_value(config)} is not a subclass of gs.Model"
             )
         for attribute, meaning in _MODEL_MUST_SAY.items():
             if not hasattr(config, attribute):
                 raise UserError(
-                    f"model {name!r} does not say {attribute!r}: {meaning}"
+                    f"{owner} does not say {attribute!r}: {meaning}"
                 )
-        for attribute in ("inputs", "outputs", "players", "shown"):
-            _check_names(
-                f"model {name!r}", attribute, getattr(config, attribute)
-            )
+        if not hasattr(config, "abbreviation"):
+            config.abbreviation = name
+        check_attributes(owner, config, MODEL_ATTRIBUTES)
         unknown = [
             key for key in config.shown if key not in config.model_fields
         ]
         if unknown:
             raise UserError(
-                f"model {name!r}: shown names {unknown[0]!r}, which is no parameter"
+                f"{owner}: shown names {unknown[0]!r}, which is no parameter"
             )
+        check_defaults(owner, config)
         config.name = name
-        if not hasattr(config, "abbreviation"):
-            config.abbreviation = name
         MODELS.register(name, cast(Any, config))
         return config
 
@@ -66,16 +110,19 @@ def dataset(name: str) -> Callable[[C], C]:
         UserError: the class is none, or does not say its kind.
     """
     _check_name("dataset", name)
+    owner = f"dataset {name!r}"
 
     def add(config: C) -> C:
         if not (isinstance(config, type) and issubclass(config, Data)):
             raise UserError(
-                f"dataset {name!r}: {config!r} is not a subclass of gs.Dataset"
+                f"{owner}: {show_value(config)} is not a subclass of gs.Dataset"
             )
         if not isinstance(getattr(config, "kind", None), str):
             raise UserError(
-                f"dataset {name!r} does not say its kind, which models read"
+                f"{owner} does not say its kind, which models read"
             )
+        check_attributes(owner, config, DATASET_ATTRIBUTES)
+        check_defaults(owner, config)
         config.name = name
         DATASETS.register(name, cast(Any, config))
         return config
@@ -84,16 +131,7 @@ def dataset(name: str) -> Callable[[C], C]:
 
 
 def _check_name(kind: str, name: Any) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UserError(
-            f"{kind} {name!r}: a name has letters, digits and '_', at most 40"
-        )
-
-
-def _check_names(prefix: str, attribute: str, names: Any) -> None:
-    if not isinstance(names, tuple) or not all(
-        isinstance(name, str) for name in names
-    ):
-        raise UserError(
-            f"{prefix}: {attribute} is {names!r}, not a tuple of names"
+            f"{kind} {show_value(name)}: a name has letters, digits and '_', at most 40"
         )

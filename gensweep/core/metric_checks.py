@@ -27,7 +27,11 @@ def check_metric(
 ) -> None:
     """Raise UserError for a wrong argument; arguments as `register_metric`."""
     owner = f"metric {show_value(name)}"
-    if not isinstance(name, str) or not name.isprintable() or not name:
+    if (
+        not isinstance(name, str)
+        or not name.isprintable()
+        or not name.strip()
+    ):
         raise UserError(f"{owner}: the name is not a printable text")
     if name in RESERVED_NAMES:
         raise UserError(f"{owner}: tables have a column of this name already")

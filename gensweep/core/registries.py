@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.data_source import Data, DataSource
-from gensweep.core.errors import UnknownNameError
+from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.metric_checks import check_metric
 from gensweep.core.own_data import OWN_DATA, OwnData
 from gensweep.core.registry import Registry
+from gensweep.core.values import show_value
 
 if TYPE_CHECKING:
     import torch
@@ -193,6 +194,7 @@ def register_metric(
     def add(
         function: Callable[[dict[str, torch.Tensor]], float | None],
     ) -> Any:
+        _check_is_function(f"metric {name!r}", function)
         doc = inspect.getdoc(function) or ""
         metric = Metric(
             name=name,
@@ -271,12 +273,18 @@ def _register_item(
     registry: Registry[ReportItem], name: str
 ) -> Callable[[Any], Any]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        _check_is_function(f"{registry.kind} {show_value(name)}", function)
         registry.register(
             name, ReportItem(name, _get_first_doc_line(function), function)
         )
         return function
 
     return add
+
+
+def _check_is_function(owner: str, function: Any) -> None:
+    if not callable(function):
+        raise UserError(f"{owner}: {show_value(function)} is not a function")
 
 
 def _get_first_doc_line(function: Callable[..., Any]) -> str:

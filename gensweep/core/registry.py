@@ -17,6 +17,8 @@ from gensweep.core.values import show_value
 
 T = TypeVar("T")
 Entry = TypeVar("Entry")
+MAX_NAME = 100
+"""The most characters of a name: it becomes a part of the names of files."""
 
 
 class _Layers:
@@ -140,9 +142,11 @@ class Registry(Generic[T]):
             UserError: the name is not a text, a user's file registers a name that is taken, or
                 may register nothing.
         """
-        if not isinstance(name, str) or not name:
+        is_text = isinstance(name, str) and name.isprintable()
+        if not is_text or not 1 <= len(name.strip()) <= MAX_NAME:
             raise UserError(
-                f"the name of a {self.kind} is {show_value(name)}, but it should be a text"
+                f"the name of a {self.kind} is {show_value(name)}, but it should be a printable "
+                f"text of at most {MAX_NAME} characters"
             )
         if _Layers.refusal:
             raise UserError(f"{self.kind} {name!r} {_Layers.refusal}")

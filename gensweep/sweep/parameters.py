@@ -96,8 +96,13 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
             for name, other in DATASETS.items()
             if other.kind == model.reads
         ]
+        takes = f"it takes {', '.join(suitable)}"
+        if not suitable:
+            takes = (
+                f"it reads {model.reads!r}, and no dataset is of this kind"
+            )
         raise SweepError(
-            f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(suitable)}"
+            f"{model_name} cannot train on {dataset_name!r}; {takes}"
         )
     owners = map_owners(model, dataset)
     for key in values:

@@ -2,142 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
-from gensweep.core.config import Config, get_last_epoch
-from gensweep.core.data_source import DataSource
+from gensweep.core.config import get_last_epoch
 from gensweep.core.errors import SweepError
-from gensweep.core.registries import MODELS, get_dataset_class
-from gensweep.core.trainable import Trainable
+from gensweep.core.registries import MODELS
 from gensweep.core.values import show_value
 from gensweep.sweep.courses import Course, Origin, group_courses
 from gensweep.sweep.parameters import (
     check_seed,
     describe_condition,
-    map_neutrals,
     resolve_params,
     unwrap_scalar,
 )
+from gensweep.sweep.point_checks import (
+    check_complete,
+    check_names,
+    check_types,
+)
+from gensweep.sweep.point_identity import CellIdentity, compute_digest
 
-HASH_VERSION = 1
 AUTO = "auto"
 """As many lanes in a pack as are useful on the machine that trains it."""
 MAX_LANES = 32
 """Lanes of a pack if the user gives no number."""
-LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
-"""Parameters, besides the seed, that may differ between the lanes of a pack."""
-_SEED_MARK = "\0seed"
-"""A text that no parameter can contain, in place of the seed."""
-_ID_DIGITS = 12
-# One encoder for all points: to make one takes as long as to use it.
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), allow_nan=False
-)
-
-
-class _Cell:
-    """Values that all points of a cell share, computed once for all its seeds."""
-
-    def __init__(self, model: str, params: dict[str, Any]) -> None:
-        self._model = model
-        self._params = params
-
-    @cached_property
-    def id(self) -> str:
-        return f"{self.prefix}-{_digest(self._format_identity(None))}"
-
-    @cached_property
-    def prefix(self) -> str:
-        return MODELS[self._model].format_prefix(self._params)
-
-    @cached_property
-    def around_seed(self) -> list[str]:
-        """The canonical JSON of a point, before and after its seed."""
-        return self._format_identity(_SEED_MARK).split(json.dumps(_SEED_MARK))
-
-    @cached_property
-    def model_config(self) -> Trainable:
-        model = MODELS[self._model]
-        return model(**self._select_params(model))
-
-    @cached_property
-    def data_config(self) -> DataSource:
-        dataset = get_dataset_class(self._params["dataset"])
-        return dataset(**self._select_params(dataset))
-
-    @cached_property
-    def pack_key(self) -> str:
-        shared = {
-            key: value
-            for key, value in self._params.items()
-            if key not in LANE_PARAMS
-        }
-        return json.dumps([self._model, shared], sort_keys=True)
-
-    @cached_property
-    def course_key(self) -> str:
-        free = {"until"}
-        if not MODELS[self._model].is_trained_by_loop:
-            # A task may have a parameter of any name, and two of its trainings share nothing.
-            free = set()
-        elif (
-            MODELS[self._model].has_exact_prefixes
-            and self._params.get("schedule") == "constant"
-        ):
-            free.add("epochs")
-        shared = {
-            key: value
-            for key, value in self._params.items()
-            if key not in free
-        }
-        return json.dumps([self._model, shared], sort_keys=True)
-
-    @cached_property
-    def data_key(self) -> str:
-        dataset = self._params["dataset"]
-        params = self._select_params(get_dataset_class(dataset))
-        params.pop("train_fraction", None)
-        return _format_data_key(dataset, tuple(params.items()))
-
-    def _select_params(self, owner: type[Config]) -> dict[str, Any]:
-        fields = owner.model_fields
-        return {
-            key: value for key, value in self._params.items() if key in fields
-        }
-
-    def _format_identity(self, seed: str | None) -> str:
-        """Return every field that changes numbers as JSON, the same on every machine."""
-        model = MODELS[self._model]
-        dataset = get_dataset_class(self._params["dataset"])
-        neutrals = map_neutrals(model, dataset)
-        # A new parameter must not change the ids of results from before it existed.
-        params = {
-            key: value
-            for key, value in self._params.items()
-            if key not in neutrals or value != neutrals[key]
-        }
-        identity = {
-            "version": HASH_VERSION,
-            "model": self._model,
-            "numerics": [
-                model.get_numerics(self._params),
-                dataset.get_numerics(self._params),
-            ],
-            "params": params,
-        }
-        if seed is not None:
-            identity["seed"] = seed
-        return _ENCODER.encode(identity)
 
 
 @dataclass(frozen=True)
 class Point:
     """One model, one value for every parameter, one seed.
+
+    `Point.make` adds the default values and checks every value.
 
     Attributes:
         params: every active parameter, and the name of the dataset.
@@ -149,26 +47,30 @@ class Point:
     seed: int
     varied: tuple[str, ...] = field(default=(), compare=False)
 
+    def __post_init__(self) -> None:
+        check_types(self.model, self.params, self.seed, self.varied)
+
     def __getstate__(self) -> dict[str, Any]:
         # A worker may lack a plugin's class when it reads the point, and can compute the rest.
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
-    def _cell(self) -> _Cell:
-        return _Cell(self.model, self.params)
+    def _cell(self) -> CellIdentity:
+        check_complete(self.model, self.params)
+        return CellIdentity(self.model, self.params)
 
     @cached_property
     def id(self) -> str:
         """A readable prefix and 12 hex digits of the hash of every field that changes numbers."""
         before, after = self._cell.around_seed
-        return f"{self._cell.prefix}-s{self.seed}-{_digest(f'{before}{self.seed}{after}')}"
+        return f"{self._cell.prefix}-s{self.seed}-{compute_digest(f'{before}{self.seed}{after}')}"
 
     @property
     def cell(self) -> str:
         """The id of the point without its seed, and without what varies with it."""
         if not self.varied:
             return self._cell.id
-        return _Cell(self.model, self.cell_params).id
+        return CellIdentity(self.model, self.cell_params).id
 
     @property
     def cell_params(self) -> dict[str, Any]:
@@ -220,7 +122,11 @@ class Point:
         Args:
             seed: the seed.
             vary: parameters that get the seed as their value.
+
+        Raises:
+            SweepError: an argument is not one of its valid values.
         """
+        check_names("vary", vary)
         if vary:
             params = self.params | dict.fromkeys(vary, seed)
             return Point(self.model, params, seed, tuple(vary))
@@ -274,15 +180,3 @@ class Pack:
     def model(self) -> str:
         """The model of all lanes."""
         return self.points[0].model
-
-
-@lru_cache(maxsize=1024)
-def _format_data_key(name: str, items: tuple[tuple[str, Any], ...]) -> str:
-    """Return the key of a dataset with some parameters: few of the points differ in them."""
-    data = get_dataset_class(name)(**dict(items))
-    values = data.model_dump(exclude={"train_fraction"})
-    return json.dumps({"dataset": name, **values}, sort_keys=True)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]

@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import decimal
 import inspect
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from odd_values import ODD, Unequal, check, list_odd_values
 
 import gensweep as gs
 from gensweep.core.errors import UserError
 from gensweep.core.values import is_number, is_plain, show_value
 from gensweep.sweep.point import Point
 
-
-class Unequal:
-    """A value that cannot be compared, hashed or printed."""
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        raise RuntimeError("compared")
-
-    def __repr__(self) -> str:
-        raise RuntimeError("printed")
-
-
-def list_odd_values() -> list[Any]:
-    """Values that somebody may write, or compute, in place of a right one."""
-    texts = ["", " ", "a", "\0", "\ud800", "x" * 300, b"", b"x"]
-    numbers: list[Any] = [float("nan"), float("inf"), -1, 0, 1, 0.5, True, False]
-    numbers += [10**400, 10**5000, -(10**400), 1 << 63, 1e300, 1j, decimal.Decimal("0.1")]
-    numpy = [np.float64("nan"), np.int64(3), np.array([1, 2]), np.array([]), np.array(3)]
-    numpy.append(np.zeros((2, 2)))
-    lists: list[Any] = [[], [None], ["a"], [1, "a"], [[1]], [float("nan")], [10**400], [{}]]
-    lists += [[object()], [b"x"], [Unequal()], {}, {"a": 1}, {None: 1}, set(), {1}, (), range(3)]
-    return [
-        None,
-        ...,
-        object(),
-        Unequal(),
-        Unequal,
-        len,
-        iter([1]),
-        *texts,
-        *numbers,
-        *numpy,
-        *lists,
-    ]
-
-
-ODD = range(len(list_odd_values()))
 SHARED: dict[str, Any] = {"name": "s", "grids": [gs.Grid("text_to_text", hidden=[16, 32])]}
 SEARCH: dict[str, Any] = {
     "metric": "validation/exact_match",
@@ -62,19 +21,6 @@ SEARCH: dict[str, Any] = {
     "confirm": None,
     "lr": gs.Log(1e-4, 1e-2),
 }
-
-
-def check(names: str, call: Callable[[Any], Any]) -> None:
-    """Call with every odd value: it is taken, or refused by an error that names the argument."""
-    for number in ODD:
-        value = list_odd_values()[number]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                call(value)
-        except UserError as error:
-            assert any(name in str(error) for name in names.split()), (number, str(error)[:300])
-            assert len(str(error)) < 2000
 
 
 SWEEP_ARGUMENTS = [
