@@ -14,9 +14,10 @@ SWEEP = Sweep(
             dataset=["avatars", "cryptopunks"],
             encoder_layers=[2, 3, 4],
             decoder_layers=[2, 3, 4],
-            filters=32,
+            count=5000,
+            filters=16,
             latent_dim=64,
-            epochs=15,
+            epochs=20,
             precision="auto",
         )
         for model in ("cae", "vae", "gan")
