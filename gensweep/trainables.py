@@ -37,11 +37,15 @@ from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.point import Pack, Point
 from gensweep.tracking.settings import DISABLED, Tracking
 from gensweep.trial.config import TrialConfig
+from gensweep.trial.reports import (
+    ReportFunction,
+    is_outcome,
+    list_point_reports,
+)
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
-Report = Callable[[dict[str, Any]], None]
 Trainable = Callable[..., None]
 
 
@@ -49,7 +53,7 @@ def _train(
     model: str,
     values: dict[str, Any],
     datasets: Mapping[str, DatasetArrays] | None = None,
-    report: Report | None = None,
+    report: ReportFunction | None = None,
 ) -> None:
     """Train the point that a user's own config describes."""
     # This imports torch, which only the process that trains needs.
@@ -102,7 +106,7 @@ def _resolve_root(results: Any) -> Any:
     return os.path.join(os.environ.get("TUNE_ORIG_WORKING_DIR", ""), results)
 
 
-def _merge_last_reports(report: Report) -> Report:
+def _merge_last_reports(report: ReportFunction) -> ReportFunction:
     """Return a report function for a user's own trial: one report an epoch.
 
     The last epoch's report also has the outcome and the test metrics: Tune counts reports, and a
@@ -114,19 +118,23 @@ def _merge_last_reports(report: Report) -> Report:
     last_epoch: dict[str, Any] = {}
 
     def send(result: dict[str, Any]) -> None:
-        status = result.get("status")
-        if status is None and result["epoch"] == result["epochs"]:
-            # The outcome follows, after the record is written.
-            last_epoch.update(result)
+        # A user's trial trains one point.
+        (lane,) = list_point_reports(result)
+        if not is_outcome(lane):
+            if lane["epoch"] == lane["epochs"]:
+                # The outcome follows, after the record is written.
+                last_epoch.update(result)
+            else:
+                report(result)
             return
         report(last_epoch | result)
-        if status in (Status.FAILED, Status.CLAIMED):
-            raise GensweepError(f"{result['point']}: {result['error']}")
+        if lane["status"] in (Status.FAILED, Status.CLAIMED):
+            raise GensweepError(f"{lane['point']}: {lane['error']}")
 
     return send
 
 
-def _get_tune_report() -> Report:
+def _get_tune_report() -> ReportFunction:
     """Return Tune's own `report`, which a process that Tune started has already imported."""
     tune = sys.modules.get("ray.tune")
     if tune is None:
@@ -166,7 +174,7 @@ def _build_trainable(model: str, plugins: tuple[Plugin, ...]) -> Trainable:
     def train(
         config: dict[str, Any],
         datasets: Mapping[str, DatasetArrays] | None = None,
-        report: Report | None = None,
+        report: ReportFunction | None = None,
     ) -> None:
         # Only module-level names: the function may be pickled together with all that it refers to.
         _load_own_code(model, plugins, is_interactive)

@@ -1,4 +1,4 @@
-"""What a user's file declares: a parameter, a model and a dataset; wrong arguments are errors."""
+"""Declarations of a user's file: a parameter, a model and a dataset; wrong arguments are errors."""
 
 from __future__ import annotations
 

@@ -12,13 +12,12 @@ from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
 from gensweep.execute.trial_setup import (
     freeze_imports,
-    make_start_report,
     make_trial_config,
     prepare_arrays,
 )
 from gensweep.sweep.point import Pack
 from gensweep.system.signals import raise_if_stopped
-from gensweep.trainables import Report
+from gensweep.trial.reports import ReportFunction, build_start_report
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
@@ -42,7 +41,7 @@ def execute(
     packs: Sequence[Pack],
     root: str | Path,
     resources: Resources,
-    report: Report,
+    report: ReportFunction,
     limits: Limits,
 ) -> dict[str, str]:
     """Train every pack in order, as `ray_tune.execute` does.
@@ -63,7 +62,7 @@ def execute(
             # One dataset in memory at a time.
             if first.data_key not in datasets:
                 datasets = prepare_arrays(first)
-            report(make_start_report(pack))
+            report(build_start_report(pack))
             run_pack(pack, datasets, config, report)
             freeze_imports()
     finally:

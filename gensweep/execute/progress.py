@@ -25,6 +25,14 @@ from rich.text import Text
 from gensweep.execute.search_progress import SearchWatch
 from gensweep.ledger.status import STATUSES, Status
 from gensweep.system.terminal import Console
+from gensweep.trial.reports import (
+    EpochReport,
+    OutcomeReport,
+    PointReport,
+    is_outcome,
+    list_point_reports,
+    select_metrics,
+)
 
 MAX_POINTS_SHOWN = 12
 """Running points on the live screen."""
@@ -61,9 +69,9 @@ class Screen:
         self._labels = labels or {}
         self._watch = watch or SearchWatch()
         self._continued: set[str] = set()
-        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.outcomes: dict[str, OutcomeReport] = {}
         self.epochs: Counter[str] = Counter()
-        self._running: dict[str, dict[str, Any]] = {}
+        self._running: dict[str, EpochReport] = {}
         self._printed_warnings: set[str] = set()
         self._point_warnings = 0
         self._bar = Progress(
@@ -99,10 +107,12 @@ class Screen:
         self._live.stop()
 
     def report(self, result: dict[str, Any]) -> None:
-        """Take one report, as `gensweep.trial.trial.run_pack` describes them."""
-        for lane in result.get("lanes", [result]):
-            if "point" in lane:
-                self._take_lane(lane["point"], lane)
+        """Take what a trial reports, as `gensweep.trial.reports`."""
+        for report in list_point_reports(result):
+            if is_outcome(report):
+                self._take_outcome(report)
+            else:
+                self._take_epoch(report)
         # Epochs of running points count as parts of a point, so that the bar moves steadily.
         started = sum(
             running["epoch"] / running["epochs"]
@@ -110,31 +120,36 @@ class Screen:
         )
         self._bar.update(self._task, completed=len(self.outcomes) + started)
 
-    def _take_lane(self, point: str, result: dict[str, Any]) -> None:
-        self._print_warning(result.get("warning"))
-        self.epochs[point] = max(self.epochs[point], result.get("epoch", 0))
-        if "status" not in result:
-            self._print_continuation(point, result)
-            # A trial that is started again reports epoch 0, and soon where it continues.
-            if result["epoch"] or point not in self._running:
-                self._running[point] = result
-            return
+    def _take_epoch(self, report: EpochReport) -> None:
+        point, epoch = report["point"], report["epoch"]
+        self.epochs[point] = max(self.epochs[point], epoch)
+        self._print_continuation(report)
+        # A trial that is started again reports epoch 0, and soon where it continues.
+        if epoch or point not in self._running:
+            self._running[point] = report
+
+    def _take_outcome(self, report: OutcomeReport) -> None:
+        point = report["point"]
+        self._print_warning(report.get("warning"))
+        epoch = report.get("epoch", 0)
+        self.epochs[point] = max(self.epochs[point], epoch)
         self._running.pop(point, None)
-        if result["status"] in STATUSES and point not in self.outcomes:
-            self.outcomes[point] = result
-            self._watch.take(result)
-            self._print_outcome(point, result)
-            for text in result.get("warnings", ()):
+        if report["status"] in STATUSES and point not in self.outcomes:
+            self.outcomes[point] = report
+            self._watch.take(report)
+            self._print_outcome(report)
+            for text in report.get("warnings", ()):
                 self._print_point_warning(point, text)
 
-    def _print_continuation(self, point: str, result: dict[str, Any]) -> None:
+    def _print_continuation(self, report: EpochReport) -> None:
         """Print where an interrupted training goes on: its first epoch here is not the first."""
-        is_first = result["epoch"] and point not in self._continued
+        point, epoch = report["point"], report["epoch"]
+        is_first = epoch and point not in self._continued
         if not is_first:
             return
         self._continued.add(point)
-        if result["epoch"] > 1:
-            line = f"{self._name(point)} continued at epoch {result['epoch']}/{result['epochs']}"
+        if epoch > 1:
+            line = f"{self._name(point)} continued at epoch {epoch}/{report['epochs']}"
             self._console.print(line, soft_wrap=True)
 
     def _name(self, point: str) -> str:
@@ -158,22 +173,23 @@ class Screen:
                 "There are more such warnings; the page lists all of them."
             )
 
-    def _print_outcome(self, point: str, result: dict[str, Any]) -> None:
-        has_failed = result["status"] != Status.OK
+    def _print_outcome(self, report: OutcomeReport) -> None:
+        point, status = report["point"], report["status"]
+        has_failed = status != Status.OK
         # The live screen counts the points that are ok.
         if self._console.is_live and not has_failed:
             return
-        detail = result.get("error")
+        detail = report["error"]
         if not has_failed:
             # A search reads validation alone, and so does whoever watches it.
             is_trial = self._watch.chooses_by(point)
             split = "validation/" if is_trial else "test/"
-            detail = _format_metrics(result, split)
+            detail = _format_metrics(report, split)
         count = f"[{len(self.outcomes)}/{self._total}]"
         seconds = ""
-        if "seconds" in result:
-            seconds = f" {result['seconds']:.1f}s"
-        line = f"{count} {self._name(point)} {result['status']}{seconds}  {detail}"
+        if "seconds" in report:
+            seconds = f" {report['seconds']:.1f}s"
+        line = f"{count} {self._name(point)} {status}{seconds}  {detail}"
         self._console.print(
             line, soft_wrap=True, style="red" if has_failed else None
         )
@@ -183,7 +199,7 @@ class Screen:
         # Copies, since the other thread may change the originals meanwhile.
         outcomes = list(self.outcomes.values())
         running = list(self._running.items())
-        ok = sum(result["status"] == Status.OK for result in outcomes)
+        ok = sum(report["status"] == Status.OK for report in outcomes)
         bad = len(self.outcomes) - ok
         text = f"{self._done_before + ok} done"
         if bad:
@@ -191,12 +207,12 @@ class Screen:
         remaining = self._total - len(self.outcomes)
         self._bar.update(self._task, description=f"{text}, {remaining} to go")
         table = Table(box=None, pad_edge=False, show_header=False)
-        for point, result in running[:MAX_POINTS_SHOWN]:
-            epoch = f"epoch {result['epoch']}/{result['epochs']}"
+        for point, report in running[:MAX_POINTS_SHOWN]:
+            epoch = f"epoch {report['epoch']}/{report['epochs']}"
             table.add_row(
                 self._name(point),
                 epoch,
-                _format_metrics(result, "validation/"),
+                _format_metrics(report, "validation/"),
             )
         if not running and not self.outcomes:
             table.add_row("starting")
@@ -206,20 +222,19 @@ class Screen:
         return Group(self._bar, *lines, table)
 
 
-def _format_metrics(result: dict[str, Any], prefix: str) -> str:
+def _format_metrics(report: PointReport, prefix: str) -> str:
     """Return metrics of one split, as in `loss 1.13  char_accuracy 0.587`.
 
     Of the test set these are only metrics that are also measured in every epoch, if any is.
     """
     numbers = {
         name.removeprefix(prefix): value
-        for name, value in result.items()
-        if name.startswith(prefix)
+        for name, value in select_metrics(report, prefix).items()
     }
     in_every_epoch = {
         name: value
         for name, value in numbers.items()
-        if f"validation/{name}" in result
+        if f"validation/{name}" in report
     }
     numbers = in_every_epoch or numbers
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())

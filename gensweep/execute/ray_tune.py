@@ -35,7 +35,6 @@ from gensweep.execute.ray_session import get_ray_processes, open_executor
 from gensweep.execute.resources import Resources
 from gensweep.execute.trial_setup import (
     freeze_imports,
-    make_start_report,
     make_trial_config,
     prepare_arrays,
 )
@@ -44,8 +43,8 @@ from gensweep.plugins.worker import load_shipped_plugins
 from gensweep.sweep.point import Pack
 from gensweep.system.scratch import make_scratch
 from gensweep.system.signals import raise_if_stopped
-from gensweep.trainables import Report
 from gensweep.trial.config import TrialConfig
+from gensweep.trial.reports import ReportFunction, build_start_report
 
 __all__ = ["check_nodes", "compute_max_lanes", "execute", "open_executor"]
 
@@ -63,7 +62,7 @@ def execute(
     packs: Sequence[Pack],
     root: str | Path,
     resources: Resources,
-    report: Report,
+    report: ReportFunction,
     limits: Limits,
 ) -> dict[str, str]:
     """Train every pack as a trial of one Tune run, within `open_executor`.
@@ -113,7 +112,7 @@ def _make_tuner(
     packs: Sequence[Pack],
     root: str | Path,
     resources: Resources,
-    report: Report,
+    report: ReportFunction,
     limits: Limits,
     shared: dict[str, Any],
 ) -> tuple[tune.Tuner, str]:
@@ -226,7 +225,7 @@ def _make_requests(
 class _Reporter(tune.Callback):
     """A callback that passes each trial's reports on, and ends the run after some errors."""
 
-    def __init__(self, report: Report, packs: Sequence[Pack]) -> None:
+    def __init__(self, report: ReportFunction, packs: Sequence[Pack]) -> None:
         self._report, self._packs = report, packs
         self._error: Exception | None = None
         self.running: list[Any] = []
@@ -235,7 +234,7 @@ class _Reporter(tune.Callback):
         self, iteration: int, trials: list, trial: Any, **info: Any
     ) -> None:
         self.running.append(trial)
-        self._pass_on(make_start_report(self._packs[trial.config["pack"]]))
+        self._pass_on(build_start_report(self._packs[trial.config["pack"]]))
 
     def on_trial_result(
         self,

@@ -30,7 +30,12 @@ from gensweep.system.environment import get_hardware
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
-from gensweep.trainables import Report
+from gensweep.trial.reports import (
+    ReportFunction,
+    build_outcome_report,
+    is_outcome,
+    list_point_reports,
+)
 
 log = logging.getLogger(__name__)
 MAX_IDLE_ROUNDS = 3
@@ -111,22 +116,24 @@ def train_in_rounds(
 
 def _watch_failures(
     screen: Screen, limits: Limits, notifier: Notifier
-) -> Report:
+) -> ReportFunction:
     """Return a function that passes reports to the screen, and counts points that failed."""
 
     def report(result: dict[str, Any]) -> None:
         screen.report(result)
-        for lane in result.get("lanes", [result]):
-            if lane.get("status") == Status.FAILED:
+        for lane in list_point_reports(result):
+            if is_outcome(lane) and lane["status"] == Status.FAILED:
                 limits.count_failure()
                 notifier.tell_failure(
-                    {"point": lane["point"], "error": lane.get("error")}
+                    {"point": lane["point"], "error": lane["error"]}
                 )
 
     return report
 
 
-def _report_or_abort(show: Report, store: Store, sweep_json: str) -> Report:
+def _report_or_abort(
+    show: ReportFunction, store: Store, sweep_json: str
+) -> ReportFunction:
     """Return a function that passes reports on, and aborts if the results root fails.
 
     Raises:
@@ -141,11 +148,12 @@ def _report_or_abort(show: Report, store: Store, sweep_json: str) -> Report:
             raise StoreError(
                 f"{store.uri(sweep_json)}: gone (was {store.root_uri} moved, or deleted?)"
             )
-        for lane in result.get("lanes", [result]):
+        for lane in list_point_reports(result):
+            if not is_outcome(lane) or "unavailable" not in lane:
+                continue
             if lane.get("full"):
                 raise StoreError(lane["unavailable"])
-            if lane.get("unavailable"):
-                _raise_if_store_fails(store)
+            _raise_if_store_fails(store)
 
     return report
 
@@ -232,7 +240,7 @@ def _record_death(
     point: Point,
     reason: str,
     earlier: Record | None,
-    report: Report,
+    report: ReportFunction,
 ) -> None:
     """Write the record that a killed worker could not write.
 
@@ -265,9 +273,4 @@ def _record_death(
                 ledger.finish(claim, record)
     except (ClaimedError, LostClaimError, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
-    outcome = {
-        "point": point.id,
-        "status": record.status,
-        "error": record.error,
-    }
-    report(outcome | record.metrics)
+    report(build_outcome_report(record, {}))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from gensweep.ledger.status import Status
 from gensweep.search.replay import Replay
 from gensweep.sweep.search import Search
 from gensweep.system.text import pluralize
+from gensweep.trial.reports import OutcomeReport, select_metrics
 
 
 @dataclass
@@ -28,13 +28,13 @@ class SearchProgress:
     ended: set[int] = field(default_factory=set)
     best: tuple[int, float, int] | None = None
 
-    def take(self, result: dict[str, Any]) -> None:
+    def take(self, result: OutcomeReport) -> None:
         """Take the report of a point that has ended."""
         if result["point"] not in self.levels:
             return
         number, level = self.levels[result["point"]]
         self.ended.add(number)
-        value = result.get(self.search.metric)
+        value = select_metrics(result).get(self.search.metric)
         if result["status"] != Status.OK or value is None:
             return
         if self.best is None or self._is_better(level, value):
@@ -88,7 +88,7 @@ class SearchWatch:
         """Return whether a point is one by which trials are chosen: its test says nothing."""
         return any(point_id in one.levels for one in self.searches)
 
-    def take(self, result: dict[str, Any]) -> None:
+    def take(self, result: OutcomeReport) -> None:
         """Take the report of a point that has ended."""
         for one in self.searches:
             one.take(result)

@@ -1,4 +1,4 @@
-"""Steps of both executors: the config of trials, their arrays, their first reports."""
+"""Steps of both executors: the config of trials, and their arrays."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import gc
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Pack, Point
-from gensweep.trainables import Report
 from gensweep.trial.config import TrialConfig
+from gensweep.trial.reports import ReportFunction
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
 log = logging.getLogger(__name__)
 Execute = Callable[
-    [Sequence[Pack], str | Path, Resources, Report, Limits], dict[str, str]
+    [Sequence[Pack], str | Path, Resources, ReportFunction, Limits],
+    dict[str, str],
 ]
 """The type of an executor's function `execute`.
 
@@ -71,15 +72,6 @@ def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:
             "the data of %s cannot be prepared here", point.id, exc_info=True
         )
         return {}
-
-
-def make_start_report(pack: Pack) -> dict[str, Any]:
-    """Return what an executor reports of a pack before its trial reports anything."""
-    lanes = [
-        {"point": point.id, "epoch": 0, "epochs": point.last_epoch}
-        for point in pack.points
-    ]
-    return {"lanes": lanes}
 
 
 def freeze_imports() -> None:

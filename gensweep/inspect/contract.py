@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
+from gensweep.inspect.tiny_training import (
+    Interruption,
+    ReportedTraining,
+    train_pack,
+    train_point,
+)
 from gensweep.inspect.tiny_values import (
     list_own_parameters,
     make_tiny_params,
@@ -19,10 +25,8 @@ from gensweep.inspect.tiny_values import (
 )
 from gensweep.ledger.status import Status
 from gensweep.plugins.source import Plugin
-from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.point import Point
 from gensweep.system.scratch import open_scratch
-from gensweep.trial.config import TrialConfig
-from gensweep.trial.trial import run_pack
 
 LANE_TOLERANCE = 1e-3
 """By how much of its size rounding may move a number of a pack."""
@@ -59,28 +63,6 @@ class Finding:
         return f"{self.word:<5}{self.subject}: {self.text}"
 
 
-@dataclass
-class _Outcome:
-    """All that a training reported."""
-
-    lines: list[dict[str, float]] = field(default_factory=list)
-    end: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def numbers(self) -> tuple[Any, ...]:
-        """Every number that must not depend on chance."""
-        test = {
-            name: value
-            for name, value in self.end.items()
-            if name.startswith("test/")
-        }
-        return self.lines, test, self.end.get("error")
-
-
-class _Interruption(BaseException):
-    """Stands for the end of the process: nothing catches it."""
-
-
 def check_plugin(plugin: Plugin, names: list[str]) -> Iterator[Finding]:
     """Yield a finding for every part of the contract.
 
@@ -110,7 +92,7 @@ def _check_entry(name: str) -> Iterator[Finding]:
     params = make_tiny_params(name)
     point = Point.make(name, params, 0)
     with open_scratch() as scratch:
-        base = _train(point, scratch / "a")
+        base = train_point(point, scratch / "a")
         if base.end.get("status") != Status.OK:
             yield Finding(
                 name,
@@ -123,14 +105,14 @@ def _check_entry(name: str) -> Iterator[Finding]:
             f"trains ({', '.join(f'{k}={v}' for k, v in params.items())})",
             True,
         )
-        again = _train(point, scratch / "b")
+        again = train_point(point, scratch / "b")
         yield _compare(
             name, "two trainings with one seed are equal", base, again
         )
         yield _check_resumed(point, base, scratch / "c")
         yield from _check_ranges(name, base)
         yield from _check_parameters(name, params, base, scratch)
-        other_seed = _train(point.with_seed(1), scratch / "seed")
+        other_seed = train_point(point.with_seed(1), scratch / "seed")
         if other_seed.numbers == base.numbers:
             yield Finding(
                 name,
@@ -143,43 +125,9 @@ def _check_entry(name: str) -> Iterator[Finding]:
             )
 
 
-def _train(
-    point: Point, root: Path, stop_after: int | None = None
-) -> _Outcome:
-    return _train_pack([point], root, stop_after)[point.id]
-
-
-def _train_pack(
-    points: list[Point], root: Path, stop_after: int | None = None
-) -> dict[str, _Outcome]:
-    """Train points in a results root of their own, and return what each reported.
-
-    Args:
-        points: the lanes of one pack.
-        root: a folder; what an earlier call left there is continued.
-        stop_after: the epoch after which the process seems to die; None: it does not.
-    """
-    outcomes = {point.id: _Outcome() for point in points}
-
-    def report(result: Mapping[str, Any]) -> None:
-        for lane in result.get("lanes", [result]):
-            outcome = outcomes[lane["point"]]
-            if "status" in lane:
-                outcome.end = dict(lane)
-                continue
-            texts = ("point", "epochs")
-            outcome.lines.append(
-                {key: lane[key] for key in lane if key not in texts}
-            )
-            if lane["epoch"] == stop_after:
-                raise _Interruption
-
-    config = TrialConfig(results=str(root), device="cpu")
-    run_pack(Pack(tuple(points)), None, config, report)
-    return outcomes
-
-
-def _check_resumed(point: Point, base: _Outcome, root: Path) -> Finding:
+def _check_resumed(
+    point: Point, base: ReportedTraining, root: Path
+) -> Finding:
     """Check that a training that was killed after its first epoch ends as one that was not."""
     text = "a resumed training equals one that was never stopped"
     if not base.lines:
@@ -189,9 +137,9 @@ def _check_resumed(point: Point, base: _Outcome, root: Path) -> Finding:
             None,
         )
     try:
-        _train(point, root, stop_after=1)
-    except _Interruption:
-        resumed = _train(point, root)
+        train_point(point, root, stop_after=1)
+    except Interruption:
+        resumed = train_point(point, root)
     else:
         return Finding(
             point.model,
@@ -205,7 +153,9 @@ def _check_resumed(point: Point, base: _Outcome, root: Path) -> Finding:
     return _compare(point.model, text, base, resumed)
 
 
-def _compare(name: str, text: str, one: _Outcome, other: _Outcome) -> Finding:
+def _compare(
+    name: str, text: str, one: ReportedTraining, other: ReportedTraining
+) -> Finding:
     if one.numbers == other.numbers:
         return Finding(name, text, True)
     return Finding(
@@ -213,7 +163,9 @@ def _compare(name: str, text: str, one: _Outcome, other: _Outcome) -> Finding:
     )
 
 
-def _describe_difference(one: _Outcome, other: _Outcome) -> str:
+def _describe_difference(
+    one: ReportedTraining, other: ReportedTraining
+) -> str:
     """Return the first number in which two trainings differ."""
     for first, second in zip(
         [*one.lines, one.end], [*other.lines, other.end], strict=False
@@ -230,7 +182,7 @@ def _describe_difference(one: _Outcome, other: _Outcome) -> str:
     )
 
 
-def _check_ranges(name: str, base: _Outcome) -> Iterator[Finding]:
+def _check_ranges(name: str, base: ReportedTraining) -> Iterator[Finding]:
     metrics = {metric.name: metric for metric in MODELS[name].list_metrics()}
     wrong = []
     for line in [*base.lines, base.end]:
@@ -250,7 +202,7 @@ def _check_ranges(name: str, base: _Outcome) -> Iterator[Finding]:
 
 
 def _check_parameters(
-    name: str, params: dict[str, Any], base: _Outcome, scratch: Path
+    name: str, params: dict[str, Any], base: ReportedTraining, scratch: Path
 ) -> Iterator[Finding]:
     """Check that each parameter of the user's changes some number."""
     for key in list_own_parameters(MODELS[name]):
@@ -263,7 +215,7 @@ def _check_parameters(
             )
             continue
         text = f"{key}={variant.params[key]}"
-        outcome = _train(variant, scratch / f"parameter-{key}")
+        outcome = train_point(variant, scratch / f"parameter-{key}")
         if outcome.end.get("status") != Status.OK:
             yield Finding(name, f"{text}: {outcome.end.get('error')}", False)
         elif outcome.numbers == base.numbers:
@@ -273,10 +225,10 @@ def _check_parameters(
 
 
 def _check_lanes(
-    point: Point, base: _Outcome, other: _Outcome, root: Path
+    point: Point, base: ReportedTraining, other: ReportedTraining, root: Path
 ) -> Iterator[Finding]:
     """Check that two lanes of a pack equal the points that were trained alone."""
-    lanes = _train_pack([point, point.with_seed(1)], root)
+    lanes = train_pack([point, point.with_seed(1)], root)
     for alone, lane in zip((base, other), lanes.values(), strict=True):
         if lane.end.get("status") != Status.OK:
             yield Finding(

@@ -1,4 +1,4 @@
-"""What the points of a cell share: configs, ids, and the keys by which points belong together."""
+"""Identity of a cell's points: configs, ids, and the keys by which points belong together."""
 
 from __future__ import annotations
 

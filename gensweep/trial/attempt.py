@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,10 +16,9 @@ from gensweep.train import checkpoint
 from gensweep.train.artifacts import write_artifacts
 from gensweep.train.loop import Training
 from gensweep.train.memory import get_peaks
-from gensweep.trial.history import HISTORY, build_epoch_report, format_history
+from gensweep.trial.history import HISTORY, format_history
 from gensweep.trial.point_folder import PointFolder
-
-Report = Callable[[dict[str, Any]], None]
+from gensweep.trial.reports import build_epoch_report
 
 
 class Attempt:

@@ -20,11 +20,16 @@ from gensweep.sweep.point import Point
 from gensweep.system import processes
 from gensweep.tracking.settings import WANDB_FOLDER
 from gensweep.tracking.tracker import Tracker
-from gensweep.trial.attempt import Attempt, Report
+from gensweep.trial.attempt import Attempt
 from gensweep.trial.config import TrialConfig
-from gensweep.trial.history import build_epoch_report, read_history
-from gensweep.trial.outcomes import describe_unrecorded, report_end
+from gensweep.trial.history import read_history
 from gensweep.trial.point_folder import PointFolder
+from gensweep.trial.reports import (
+    ReportFunction,
+    build_epoch_report,
+    build_outcome_report,
+    build_unrecorded_report,
+)
 
 _CLOUD_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 """Beginnings of the names of variables that the clients of buckets read."""
@@ -33,7 +38,7 @@ _CLOUD_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 def begin_attempt(
     point: Point,
     config: TrialConfig,
-    report: Report,
+    report: ReportFunction,
     pack_stack: contextlib.ExitStack,
 ) -> Attempt | None:
     """Claim a point and open its tracker.
@@ -73,7 +78,7 @@ def begin_attempt(
             ledger.store.download(f"{POINTS}/{point.id}")
     except (ClaimedError, OSError) as error:
         exit_stack.close()
-        report(describe_unrecorded(point, error))
+        report(build_unrecorded_report(point, error))
         return None
     if folder is None:
         tracker = Tracker(point, config.tracking)
@@ -88,12 +93,13 @@ def _report_finished(
     point: Point,
     record: Record,
     history: list[dict[str, float]],
-    report: Report,
+    report: ReportFunction,
 ) -> None:
     """Report the epochs and the outcome of a point that was trained before."""
     for line in history:
         report(build_epoch_report(point, line))
-    report_end(record, report, history[-1] if history else {})
+    last_line = history[-1] if history else {}
+    report(build_outcome_report(record, last_line))
 
 
 def _claim(

@@ -1,14 +1,12 @@
-"""The epochs of a point: reports of them, and history.csv."""
+"""The epochs of a point in history.csv."""
 
 from __future__ import annotations
 
 import csv
 import io
 import logging
-from typing import Any
 
 from gensweep.ledger.ledger import POINTS, Ledger
-from gensweep.sweep.point import Point
 
 log = logging.getLogger(__name__)
 HISTORY = "history.csv"
@@ -24,19 +22,6 @@ def format_history(history: list[dict[str, float]]) -> str:
     for line in history:
         writer.writerow(line | {"epoch": int(line["epoch"])})
     return table.getvalue()
-
-
-def build_epoch_report(
-    point: Point, line: dict[str, float]
-) -> dict[str, Any]:
-    """Return the report of an epoch: its line of the history, its point, and the total epochs."""
-    epoch = int(line["epoch"])
-    return {
-        "point": point.id,
-        "epochs": point.last_epoch,
-        **line,
-        "epoch": epoch,
-    }
 
 
 def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:

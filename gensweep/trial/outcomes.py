@@ -1,4 +1,4 @@
-"""The end of a point's attempt: its error in one line, its record, and its report."""
+"""The end of a point's attempt: its error in one line, and its record."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from gensweep.ledger.point_files import ERROR
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.plugins.loader import find_user_line
-from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train.divergence import DivergedError
-from gensweep.trial.attempt import Attempt, Report
+from gensweep.trial.attempt import Attempt
 from gensweep.trial.device import describe_device
 from gensweep.trial.point_folder import PointFolder
+from gensweep.trial.reports import (
+    ReportFunction,
+    build_outcome_report,
+    build_unrecorded_report,
+)
 
 log = logging.getLogger(__name__)
 MAX_OUTPUT = 20_000
@@ -74,21 +78,20 @@ def end_attempt(
     attempt: Attempt,
     outcome: dict[str, Any],
     device: torch.device,
-    report: Report,
+    report: ReportFunction,
 ) -> None:
     """Record how a lane ended, release its point, and report."""
     try:
         with attempt.exit_stack:
             record = _write_record(attempt, outcome, device)
     except (LostClaimError, OSError) as error:
-        report(describe_unrecorded(attempt.point, error))
+        report(build_unrecorded_report(attempt.point, error))
         return
-    last_line: dict[str, Any] = {}
-    if attempt.history:
-        last_line |= attempt.history[-1]
+    last_line = attempt.history[-1] if attempt.history else {}
+    warning = ""
     if attempt.tracker.trouble:
-        last_line["warning"] = f"W&B: {attempt.tracker.trouble}"
-    report_end(record, report, last_line)
+        warning = f"W&B: {attempt.tracker.trouble}"
+    report(build_outcome_report(record, last_line, warning))
 
 
 def _write_record(
@@ -131,51 +134,6 @@ def _write_record(
             attempt.folder.claim, record, attempt.keep
         )
     return record
-
-
-def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
-    """Return the report of a point that has no record of this trial.
-
-    Somebody else writes it, or it could not be written.
-    """
-    if not isinstance(error, OSError):
-        return {
-            "point": point.id,
-            "status": Status.CLAIMED,
-            "error": str(error),
-        }
-    if not isinstance(error, StoreError):
-        error = StoreError.from_os_error(error, point.id)
-    return {
-        "point": point.id,
-        "status": Status.FAILED,
-        "error": f"{error}; no record written",
-        "unavailable": str(error),
-        "full": error.is_full,
-    }
-
-
-def report_end(
-    record: Record, report: Report, last_line: dict[str, Any]
-) -> None:
-    """Report a record together with its last epoch.
-
-    A user's scheduler expects its metric in every report, so this one has the epoch's metrics too.
-    """
-    outcome = {
-        "point": record.id,
-        "status": record.status,
-        "error": record.error,
-        "seconds": record.seconds,
-    }
-    warnings = {"warnings": record.warnings} if record.warnings else {}
-    report(
-        last_line
-        | {"epoch": record.epochs}
-        | outcome
-        | record.metrics
-        | warnings
-    )
 
 
 def _write_traceback(folder: PointFolder, error: Exception) -> None:

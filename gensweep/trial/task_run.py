@@ -24,8 +24,8 @@ from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import Stopped, raise_if_stopped
 from gensweep.train import checkpoint
 from gensweep.train.divergence import DivergedError
-from gensweep.trial.attempt import Attempt, Report
-from gensweep.trial.history import build_epoch_report
+from gensweep.trial.attempt import Attempt
+from gensweep.trial.reports import ReportFunction, build_epoch_report
 from gensweep.trial.task_metrics import (
     VALIDATION,
     check_epoch_metrics,
@@ -70,7 +70,7 @@ class TaskRun(Run):
         attempt: Attempt,
         device: torch.device,
         threads: int,
-        report: Report,
+        report: ReportFunction,
     ) -> None:
         self._attempt = attempt
         self._report = report

@@ -21,13 +21,17 @@ from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_versions
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import configure_malloc, reset_peaks
-from gensweep.trial.attempt import Attempt, Report
+from gensweep.trial.attempt import Attempt
 from gensweep.trial.claiming import begin_attempt
 from gensweep.trial.config import TrialConfig
 from gensweep.trial.course import CourseAttempt
 from gensweep.trial.device import count_fitting_lanes, resolve_device
-from gensweep.trial.history import build_epoch_report
 from gensweep.trial.outcomes import end_attempt, record_failure_of
+from gensweep.trial.reports import (
+    ReportFunction,
+    build_epoch_report,
+    join_reports,
+)
 from gensweep.trial.task_run import TaskRun
 
 
@@ -35,20 +39,15 @@ def run_pack(
     pack: Pack,
     datasets: Mapping[str, DatasetArrays] | None,
     config: TrialConfig,
-    report: Report,
+    report: ReportFunction,
 ) -> None:
     """Train every point of a pack, and report each epoch and each outcome.
-
-    Reports hold `point`, and either `epoch`, `epochs` and the epoch's metrics, or `status` (`ok`,
-    `diverged`, `failed`, `claimed`), `error` and the metrics. An outcome may also hold a `warning`
-    of the trial's, a list of the point's `warnings`, and `unavailable` if the results root did not
-    answer. An epoch of many lanes is one report: `lanes`, a list of theirs.
 
     Args:
         pack: what to train.
         datasets: prepared arrays by `Point.data_key`; missing ones are prepared here.
         config: the trial's settings.
-        report: called with each report.
+        report: called with each report, as `gensweep.trial.reports`.
 
     Raises:
         UserError: this machine has no such device, or there is no such data.
@@ -93,7 +92,7 @@ def _run_lanes(
     datasets: Mapping[str, DatasetArrays],
     device: torch.device,
     config: TrialConfig,
-    report: Report,
+    report: ReportFunction,
 ) -> None:
     """Train those points of these courses together that nobody else trains."""
     with contextlib.ExitStack() as exit_stack:
@@ -120,7 +119,10 @@ def _run_lanes(
 
 
 def _run_task(
-    point: Point, device: torch.device, config: TrialConfig, report: Report
+    point: Point,
+    device: torch.device,
+    config: TrialConfig,
+    report: ReportFunction,
 ) -> None:
     """Call the function of a task, unless somebody else trains the point."""
     with contextlib.ExitStack() as exit_stack:
@@ -165,7 +167,7 @@ def _start(
 
 
 def _train(
-    lanes: list[CourseAttempt], device: torch.device, report: Report
+    lanes: list[CourseAttempt], device: torch.device, report: ReportFunction
 ) -> None:
     """Train lanes to their records; an error of one lane is its outcome, and stops no other."""
     together = Lanes()
@@ -183,7 +185,7 @@ def _train(
 
 
 def _end_finished(
-    lanes: list[CourseAttempt], device: torch.device, report: Report
+    lanes: list[CourseAttempt], device: torch.device, report: ReportFunction
 ) -> list[CourseAttempt]:
     """Record the attempts that have an outcome, and return the lanes that go on."""
     ended = [attempt for lane in lanes for attempt in lane.drop_ended()]
@@ -213,7 +215,7 @@ def _find_behind(lanes: Iterable[CourseAttempt]) -> list[CourseAttempt]:
 
 
 def _run_epoch(
-    together: Lanes, lanes: list[CourseAttempt], report: Report
+    together: Lanes, lanes: list[CourseAttempt], report: ReportFunction
 ) -> None:
     """Train one epoch of some lanes, and report it once for all of them."""
     # An error of a step concerns all lanes; each result may also be an error of one lane.
@@ -227,10 +229,8 @@ def _run_epoch(
                 if isinstance(result, Exception):
                     raise result
                 reports += lane.end_epoch()
-        if len(reports) == 1:
-            report(reports[0])
-        elif reports:
-            report({"lanes": reports})
+        if reports:
+            report(join_reports(reports))
 
 
 @lru_cache(maxsize=2)

@@ -323,7 +323,13 @@ def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
     with Screen(Console(file=out, width=200), count, 0) as screen:
         for number in range(count):
             screen.report(
-                {"point": f"p{number}", "status": Status.OK, "seconds": 1.0, "warnings": ["odd"]}
+                {
+                    "point": f"p{number}",
+                    "status": Status.OK,
+                    "error": None,
+                    "seconds": 1.0,
+                    "warnings": ["odd"],
+                }
             )
     assert out.getvalue().count(": odd") == MAX_WARNINGS_PRINTED
     assert out.getvalue().count("There are more such warnings; the page lists all of them.") == 1

@@ -209,7 +209,7 @@ def train(*_):
     with Path("done").open("w") as results, Screen(Console(), 1, 0) as screen:
         screen.report({"point": "one", "epoch": 1, "epochs": 2})
         time.sleep(float(sys.argv[1]))
-        screen.report({"point": "one", "status": "ok"})
+        screen.report({"point": "one", "status": "ok", "error": None})
         print("after", flush=True)
         print("after", flush=True, file=sys.stderr)
         results.write("whole")
@@ -281,7 +281,7 @@ print_line(console, "begin ± – \u4eba\u7269 \U0001f600 \\udcff", "red")
 with Screen(console, 2, 0) as screen:
     screen.report({"point": "one \u4eba", "epoch": 1, "epochs": 2, "validation/loss": 1.0})
     screen._live.refresh() if screen._live.is_started else None
-    screen.report({"point": "one \u4eba", "status": "ok", "validation/loss": 1.0, "test/loss": 2.0})
+    screen.report({"point": "one \u4eba", "status": "ok", "error": None, "validation/loss": 1.0, "test/loss": 2.0})
     screen.report({"point": "two", "status": "failed", "error": "why ±"})
     with console.status("waiting ±"):
         pass
@@ -409,7 +409,7 @@ def test_a_screen_that_nothing_can_be_written_over_on_gets_lines(
     console = Console()
     assert console.is_terminal and not console.is_live
     with Screen(console, 1, 0) as screen:
-        screen.report({"point": "one [/x]", "status": Status.OK})
+        screen.report({"point": "one [/x]", "status": Status.OK, "error": None})
     assert "[1/1] one [/x] ok" in stream.getvalue()
 
 
