@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gensweep.core.registries import register_table as table
     from gensweep.core.run import Range, Run
     from gensweep.core.task import task
+    from gensweep.execute.run_sweep import dry_run, run
     from gensweep.inspect.check import check
     from gensweep.nn.base_network import Network, Samples
     from gensweep.plugins.use import use
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Series,
     )
     from gensweep.report.load import load
+    from gensweep.report.page.collect_sweeps import collect
     from gensweep.report.results import Results
     from gensweep.report.tables import Table
     from gensweep.sweep.grid import Grid
@@ -68,12 +70,15 @@ __all__ = [
     "Uniform",
     "Zip",
     "check",
+    "collect",
     "dataset",
+    "dry_run",
     "figure",
     "load",
     "metric",
     "model",
     "param",
+    "run",
     "split_rows",
     "table",
     "task",
@@ -109,12 +114,15 @@ _MODULES = {
     "Zip": "gensweep.sweep.zips",
     "Uniform": "gensweep.sweep.space",
     "check": "gensweep.inspect.check",
+    "collect": "gensweep.report.page.collect_sweeps",
     "dataset": "gensweep.core.declare",
+    "dry_run": "gensweep.execute.run_sweep",
     "figure": "gensweep.core.registries:register_figure",
     "load": "gensweep.report.load",
     "metric": "gensweep.core.registries:register_metric",
     "model": "gensweep.core.declare",
     "param": "gensweep.core.declare",
+    "run": "gensweep.execute.run_sweep",
     "split_rows": "gensweep.core.dataset",
     "table": "gensweep.core.registries:register_table",
     "task": "gensweep.core.task",

@@ -24,6 +24,7 @@ def read_changed_sweep(
     Raises:
         SweepError: the file or a change is wrong.
     """
+    from gensweep.sweep.changes import change_sweep
     from gensweep.sweep.load import parse_value, read_sweep
 
     sweep = read_sweep(file)
@@ -35,10 +36,7 @@ def read_changed_sweep(
             continue
         values = [parse_value(text) for text in texts]
         changes[key] = values if len(values) > 1 else values[0]
-    if changes or zips or seeds is not None:
-        _check_named_once(changes, zips)
-        sweep = sweep.replace_values(changes, seeds, zips)
-    return sweep
+    return change_sweep(sweep, changes, zips, seeds)
 
 
 def _parse_zip(key: str, texts: list[str]) -> Zip:
@@ -63,15 +61,3 @@ def _parse_zip(key: str, texts: list[str]) -> Zip:
     return Zip(
         **dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     )
-
-
-def _check_named_once(changes: dict[str, Any], zips: list[Zip]) -> None:
-    """Raise SweepError if two options set one parameter."""
-    seen = set(changes)
-    for one in zips:
-        for name in one.columns:
-            if name in seen:
-                raise SweepError(
-                    f"--set names {name} twice; write one --set for it"
-                )
-            seen.add(name)

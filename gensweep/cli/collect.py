@@ -8,12 +8,11 @@ import typer
 
 from gensweep.cli.completion import complete_sweep
 from gensweep.cli.options import Root
-from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import UserError
+from gensweep.ledger.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 
 app = typer.Typer()
-DEFAULT_INTERVAL_SECONDS = 10.0
 
 
 @app.command("collect")
@@ -57,7 +56,11 @@ def collect_command(
 ) -> None:
     """Write tables, figures and report.html from the records, and print the tables."""
     from gensweep.ledger.open_store import canonical_uri
-    from gensweep.report.page.collect_many import collect_all, watch
+    from gensweep.report.page.collect_many import (
+        DEFAULT_INTERVAL_SECONDS,
+        collect_all,
+        watch,
+    )
 
     console = Console()
     paths = [find_sweep_folder(folder, results) for folder in folders]

@@ -10,8 +10,8 @@ import typer
 
 from gensweep.cli.completion import complete_sweep
 from gensweep.cli.options import Root
-from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
+from gensweep.ledger.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 

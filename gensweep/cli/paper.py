@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gensweep.cli.options import Root, parse_pairs
-from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import UserError
+from gensweep.ledger.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 

@@ -9,7 +9,7 @@ import typer
 
 from gensweep.cli.completion import complete_point, complete_point_or_sweep
 from gensweep.cli.options import Device, Root, Seed, Verbose
-from gensweep.cli.sweep_folder import find_sweep
+from gensweep.ledger.sweep_folder import find_sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 

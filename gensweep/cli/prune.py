@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gensweep.cli.options import Root
-from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import UserError
 from gensweep.core.keep import NOTHING, WEIGHTS_ALONE
+from gensweep.ledger.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -20,7 +20,6 @@ from gensweep.cli.options import (
     Root,
     Set,
     TrainingDevice,
-    Wandb,
     WandbMode,
     parse_pairs,
 )
@@ -43,15 +42,12 @@ from gensweep.cli.run_options import (
     VerboseRun,
 )
 from gensweep.core.errors import UserError
-from gensweep.core.keep import check_keep
-from gensweep.execute.executor import Executor
 from gensweep.execute.order import Order
 from gensweep.system.terminal import Console, format_command_line
 
 if TYPE_CHECKING:
     from gensweep.execute.resources import RunOptions
     from gensweep.sweep.spec import Sweep
-    from gensweep.tracking.settings import Tracking
 
 app = typer.Typer()
 
@@ -88,38 +84,36 @@ def run_command(
     verbose: VerboseRun = False,
 ) -> None:
     """Train the missing points of a sweep and print its tables; the word run is optional."""
-    from gensweep.execute.limits import parse_duration
-    from gensweep.execute.resources import Resources, RunOptions
+    from gensweep.execute.make_options import make_run_options
+    from gensweep.sweep.load import parse_value
 
     sweep = read_changed_sweep(file, set_, seeds)
-    resources = Resources(
-        device=device.value,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        max_concurrent=max_concurrent,
-        pack=_choose_pack(sweep, pack),
-        keep=check_keep("--keep", sweep.keep if keep is None else keep),
-        address=_choose_cluster(context, address, local),
-        retry_failed=retry_failed,
-        retrain_changed=retrain_changed,
-        verbose=verbose,
-        tracking=_choose_tracking(
-            wandb, wandb_project, wandb_entity, sweep.name
-        ),
-    )
     _check_needs_dry_run(dry, {"--calibrate": calibrate, "--json": as_json})
-    options = RunOptions(
-        results,
-        _parse_filters(filter_),
-        _choose_executor(local, ray),
-        format_command_line(sys.argv[1:]),
-        resources,
-        order=order,
-        time_budget=parse_duration("--time-budget", time_budget),
-        max_failures=max_failures,
-        notify=notify,
-        notes=_list_notes(wandb),
-    )
+    arguments = {
+        "results": results,
+        "filter": _parse_filters(filter_),
+        "device": device.value,
+        "cpus_per_trial": cpus_per_trial,
+        "gpus_per_trial": gpus_per_trial,
+        "max_concurrent": max_concurrent,
+        "pack": parse_value(pack) if pack is not None else None,
+        "keep": keep,
+        "address": _find_typed_address(context, address, local),
+        "local": local,
+        "ray": ray,
+        "order": order,
+        "time_budget": time_budget,
+        "stop_after_failures": max_failures,
+        "notify": notify,
+        "retry_failed": retry_failed,
+        "retrain_changed": retrain_changed,
+        "wandb": wandb.value if wandb else None,
+        "wandb_project": wandb_project,
+        "wandb_entity": wandb_entity,
+        "verbose": verbose,
+    }
+    command = format_command_line(sys.argv[1:])
+    options = make_run_options(sweep, cast(Any, arguments), command)
     if dry:
         _show_plan(sweep, options, calibrate, as_json)
     else:
@@ -140,37 +134,11 @@ def _train(sweep: Sweep, options: RunOptions) -> int:
     return run(sweep, options, Console())
 
 
-def _choose_tracking(
-    mode: Wandb | None, project: str | None, entity: str | None, sweep: str
-) -> Tracking:
-    from gensweep.tracking.settings import Tracking
-
-    name = mode.value if mode else None
-    return Tracking.from_cli(name, project, entity, sweep)
-
-
-def _list_notes(mode: Wandb | None) -> tuple[str, ...]:
-    """Return the lines that a run prints when its training starts."""
-    from gensweep.tracking.settings import explain_disabled
-
-    note = explain_disabled(mode.value if mode else None)
-    return (note,) if note else ()
-
-
 def _check_needs_dry_run(is_dry: bool, options: dict[str, bool]) -> None:
     """Raise UserError if an option is set that only a dry run has."""
     for option, is_set in options.items():
         if is_set and not is_dry:
             raise UserError(f"{option} needs --dry-run")
-
-
-def _choose_pack(sweep: Sweep, pack: str | None) -> int | str:
-    from gensweep.sweep.arguments import check_pack
-    from gensweep.sweep.load import parse_value
-
-    if pack is None:
-        return sweep.pack
-    return check_pack("--pack", parse_value(pack))
 
 
 def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:
@@ -181,26 +149,13 @@ def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:
     return filters
 
 
-def _choose_executor(local: bool, ray: bool) -> Executor:
-    if local and ray:
-        raise UserError(
-            "--local trains without Ray, and --ray with it: use only one of them"
-        )
-    if local:
-        return Executor.LOCAL
-    return Executor.RAY if ray else Executor.AUTO
-
-
-def _choose_cluster(
+def _find_typed_address(
     context: typer.Context, address: str | None, local: bool
 ) -> str | None:
-    """Return the address of the cluster to train on; None with --local.
+    """Return the address of a cluster; with --local only one that was typed.
 
     RAY_ADDRESS, which Ray sets in its jobs, does not contradict --local; --address does.
     """
     source = context.get_parameter_source("address")
-    if local and source and source.name == "COMMANDLINE":
-        raise UserError(
-            "--local trains without Ray, but --address names a Ray cluster: use only one of them"
-        )
-    return None if local else address
+    is_typed = source is not None and source.name == "COMMANDLINE"
+    return None if local and not is_typed else address

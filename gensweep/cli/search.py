@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gensweep.cli.options import Root, Verbose
-from gensweep.cli.sweep_folder import find_sweep_folder
+from gensweep.ledger.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 

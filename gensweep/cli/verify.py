@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from gensweep.cli.options import Device, Root, TrainingDevice, Verbose
-from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
+from gensweep.ledger.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 

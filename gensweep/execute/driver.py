@@ -118,7 +118,9 @@ def _run(
         wanted = None
         if options.filters:
             wanted = [point.id for point in plan.points]
-        page = _collect(store.uri(sweep.name), wanted, console)
+        page = _collect(
+            store.uri(sweep.name), wanted, console, options.shows_tables
+        )
     print_changed_plugins(current, console)
     searcher.print_progress()
     bad = list_bad(plan, current.selection_ids, console)
@@ -143,10 +145,15 @@ def _print_upload_hint(
         )
 
 
-def _collect(folder: str, wanted: list[str] | None, console: Console) -> str:
+def _collect(
+    folder: str,
+    wanted: list[str] | None,
+    console: Console,
+    shows_tables: bool,
+) -> str:
     """Write the sweep's files if they are not current, and return its page.
 
-    Print its tables, too: with the cells of the wanted points, or with all cells.
+    Print its tables if wanted: with the cells of the wanted points, or with all cells.
     """
     from gensweep.report.collect import is_current, print_tables, write
     from gensweep.report.load import load
@@ -155,5 +162,6 @@ def _collect(folder: str, wanted: list[str] | None, console: Console) -> str:
     results = load(folder)
     if not is_current(results):
         write(results)
-    print_tables(results, console, wanted)
+    if shows_tables:
+        print_tables(results, console, wanted)
     return f"{folder}/{PAGE}"

@@ -45,8 +45,8 @@ def dry_run(
     console: Console,
     calibrate: bool = False,
     as_json: bool = False,
-) -> None:
-    """Print the plan. Write and start nothing.
+) -> PlanReport:
+    """Print the plan, and return it. Write and start nothing.
 
     Args:
         sweep: the sweep to plan.
@@ -84,7 +84,7 @@ def dry_run(
         report.refusals.insert(0, refusal)
     if as_json:
         print_line(console, json.dumps(report.to_dict(), indent=1))
-        return
+        return report
     print_unreadable(plan, console)
     for search in declared.searches:
         print_line(console, describe_budget(search))
@@ -100,6 +100,7 @@ def dry_run(
         _print_memory(report, work, options, console)
     for reason in report.refusals:
         print_line(console, f"A run would be refused: {reason}", "yellow")
+    return report
 
 
 def _describe_replaced_points(

@@ -49,8 +49,11 @@ def execute(
     Returns:
         Nothing: there are no workers that could die.
     """
-    from gensweep.trial.trial import run_pack  # imports torch
+    import torch
 
+    from gensweep.trial.trial import run_pack
+
+    threads = torch.get_num_threads()
     config = make_trial_config(root, resources)
     datasets: dict[str, DatasetArrays] = {}
     try:
@@ -68,4 +71,6 @@ def execute(
     finally:
         # A process that ends with frozen objects makes some libraries complain of leaks.
         gc.unfreeze()
+        # The process may be a notebook's, which goes on.
+        torch.set_num_threads(threads)
     return {}

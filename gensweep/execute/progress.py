@@ -1,6 +1,6 @@
 """The progress of a run: a live screen, or one line for each point.
 
-The live screen needs a terminal that can move its cursor.
+The live screen needs a terminal that can move its cursor, or a notebook.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Group
-from rich.live import Live
 from rich.progress import (
     BarColumn,
     Progress,
@@ -24,6 +23,7 @@ from rich.text import Text
 
 from gensweep.execute.search_progress import SearchWatch
 from gensweep.ledger.status import STATUSES, Status
+from gensweep.system.notebook import make_drawing
 from gensweep.system.terminal import Console
 from gensweep.trial.reports import (
     EpochReport,
@@ -46,7 +46,7 @@ class Screen:
     """A context manager that takes the reports of trials and shows them.
 
     Args:
-        console: where to print; on a live console also a live screen.
+        console: where to print; in a terminal and a notebook also a live screen.
         total: points that this run trains.
         done: points that were done before.
         labels: what is swept, by the point's id.
@@ -86,16 +86,11 @@ class Screen:
         )
         # A bar of 0 would be complete before the first point.
         self._task = self._bar.add_task("", total=max(total, 1))
-        self._live = Live(
-            get_renderable=self._render,
-            console=console,
-            refresh_per_second=2,
-            transient=True,
-        )
+        self._drawing = make_drawing(self._render, console)
 
     def __enter__(self) -> Screen:
-        if self._console.is_live:
-            self._live.start()
+        if self._drawing:
+            self._drawing.start()
         return self
 
     def __exit__(
@@ -104,7 +99,8 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        if self._drawing:
+            self._drawing.stop()
 
     def report(self, result: dict[str, Any]) -> None:
         """Take what a trial reports, as `gensweep.trial.reports`."""
@@ -119,6 +115,8 @@ class Screen:
             for running in self._running.values()
         )
         self._bar.update(self._task, completed=len(self.outcomes) + started)
+        if self._drawing:
+            self._drawing.update()
 
     def _take_epoch(self, report: EpochReport) -> None:
         point, epoch = report["point"], report["epoch"]
@@ -177,7 +175,7 @@ class Screen:
         point, status = report["point"], report["status"]
         has_failed = status != Status.OK
         # The live screen counts the points that are ok.
-        if self._console.is_live and not has_failed:
+        if self._drawing and not has_failed:
             return
         detail = report["error"]
         if not has_failed:

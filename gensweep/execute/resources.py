@@ -119,6 +119,7 @@ class RunOptions:
         max_failures: number of failed points after which no further point is started.
         notify: a command that gets a JSON summary at the end and at the first failure.
         notes: lines to print when the training starts.
+        shows_tables: whether the run prints the sweep's tables at its end.
     """
 
     results: str = "results"
@@ -131,6 +132,7 @@ class RunOptions:
     max_failures: int | None = None
     notify: str | None = None
     notes: tuple[str, ...] = ()
+    shows_tables: bool = True
 
     @property
     def local(self) -> bool:

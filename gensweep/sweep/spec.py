@@ -34,6 +34,7 @@ from gensweep.sweep.replacement import (
     replace_in_grids,
     replace_in_searches,
 )
+from gensweep.sweep.runnable import Runnable
 from gensweep.sweep.search import Search
 from gensweep.sweep.searches import check_searches
 from gensweep.sweep.table_choice import TableChoice, check_tables
@@ -49,7 +50,7 @@ _SEARCH_FIGURES = ("tuning_curve", "search_slices", "search_importance")
 """What every sweep with a search shows."""
 
 
-class Sweep:
+class Sweep(Runnable):
     """The declaration of a file in ``sweeps/``.
 
     Args:

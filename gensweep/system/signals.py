@@ -12,6 +12,8 @@ from types import FrameType
 
 _blocks: list[list[int]] = []
 """The active `raise_on_signal` blocks, outermost first: the signals that each has received."""
+_guests: list[None] = []
+"""One entry per active `stay_alive` block."""
 _SIGNAL_EXIT_STATUS = 128
 """The exit status of a process that a signal ended is this number plus that of the signal."""
 
@@ -25,6 +27,22 @@ class Stopped(BaseException):
 
 
 @contextlib.contextmanager
+def stay_alive() -> Generator[None]:
+    """Ignore a second signal in this block: the process is a notebook's, or a user's script."""
+    _guests.append(None)
+    try:
+        yield
+    finally:
+        _guests.pop()
+
+
+def _end_process(number: int) -> None:
+    """End the process at a second signal, unless it is not ours."""
+    if not _guests:
+        os._exit(_SIGNAL_EXIT_STATUS + number)
+
+
+@contextlib.contextmanager
 def defer_signals() -> Generator[None]:
     """Delay SIGINT and SIGTERM to the end of the block; a second signal ends the process.
 
@@ -34,7 +52,7 @@ def defer_signals() -> Generator[None]:
 
     def remember(number: int, frame: FrameType | None) -> None:
         if received:
-            os._exit(_SIGNAL_EXIT_STATUS + number)
+            _end_process(number)
         received.append(number)
 
     try:
@@ -98,7 +116,8 @@ def raise_on_signal(through_ray: bool = False) -> Generator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         if received:
-            os._exit(_SIGNAL_EXIT_STATUS + number)
+            _end_process(number)
+            return
         received.append(number)
         if through_ray:
             raise KeyboardInterrupt

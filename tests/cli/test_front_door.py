@@ -10,8 +10,8 @@ import pytest
 from runs import TINY, call, grid, write_sweep
 
 from gensweep.cli.init_sweep import EXAMPLE
-from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.execute import resources
+from gensweep.ledger.sweep_folder import find_sweep_folder
 
 ROOT = Path(__file__).parents[2]
 

@@ -280,7 +280,7 @@ console = Console()
 print_line(console, "begin ± – \u4eba\u7269 \U0001f600 \\udcff", "red")
 with Screen(console, 2, 0) as screen:
     screen.report({"point": "one \u4eba", "epoch": 1, "epochs": 2, "validation/loss": 1.0})
-    screen._live.refresh() if screen._live.is_started else None
+    screen._drawing._live.refresh() if screen._drawing else None
     screen.report({"point": "one \u4eba", "status": "ok", "error": None, "validation/loss": 1.0, "test/loss": 2.0})
     screen.report({"point": "two", "status": "failed", "error": "why ±"})
     with console.status("waiting ±"):

@@ -28,12 +28,16 @@ from gensweep.system.text import pluralize, print_line
 if TYPE_CHECKING:
     from gensweep.system.terminal import Console
 
+DEFAULT_INTERVAL_SECONDS = 10.0
 PAUSE_PER_WORK = 4
 """A pause is at least this many times as long as the work before it."""
 
 
 def collect_all(
-    folders: Sequence[str], page: str | None, console: Console
+    folders: Sequence[str],
+    page: str | None,
+    console: Console,
+    shows_tables: bool = True,
 ) -> None:
     """Collect each sweep and print its tables; then write one page of all of them.
 
@@ -43,6 +47,7 @@ def collect_all(
         folders: the sweeps'.
         page: where the page of all of them goes; None: see `resolve_page`.
         console: shows the tables, and what was written.
+        shows_tables: whether tables are printed.
     """
     page_of_all = resolve_page(folders, page)
     collected = []
@@ -57,13 +62,15 @@ def collect_all(
             # The results root may be read-only; the page can still be written elsewhere.
             if page is None:
                 raise
-            print_tables(results, console)
+            if shows_tables:
+                print_tables(results, console)
             print_line(
                 console,
                 f"{error}; its tables and figures are only on the page.",
             )
             continue
-        print_tables(results, console)
+        if shows_tables:
+            print_tables(results, console)
         own_page = f"{folder}/{PAGE}"
         if "://" in folder:
             own_page = results.store.uri(f"{results.folder.name}/{PAGE}")

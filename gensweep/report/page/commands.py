@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.status import Status
+from gensweep.report.page.calls import parse_call
 from gensweep.system.naming import PINNED
 from gensweep.system.terminal import split_command_line
 
@@ -25,7 +26,8 @@ class Commands:
     def __init__(self, results: Results) -> None:
         self._results = results
         command = (results.sweep.model_extra or {}).get("command") or ""
-        words = _split(str(command))
+        self._call = parse_call(str(command))
+        words = [] if self._call else _split(str(command))
         files = [word for word in words if word.endswith(".py")]
         # Without a command in sweep.json, the usual path of a sweep file is a good guess.
         files.append(f"sweeps/{results.sweep.name}.py")
@@ -39,6 +41,8 @@ class Commands:
     @property
     def full(self) -> str:
         """The command that runs everything once more, in a new results folder."""
+        if self._call:
+            return self._call.write(results=NEW_RESULTS)
         return shlex.join([*self._base, "--results", NEW_RESULTS])
 
     @property
@@ -47,6 +51,10 @@ class Commands:
         counts = self._results.counts
         if not counts[Status.MISSING] + counts[Status.FAILED]:
             return ""
+        if self._call:
+            options = {"retry_failed": True} if counts[Status.FAILED] else {}
+            root = self._results.store.root_uri
+            return self._call.write(results=root, **options)
         words = [*self._base, *self._results_option]
         if counts[Status.FAILED]:
             words.append("--retry-failed")
@@ -61,6 +69,12 @@ class Commands:
         for name in self._results.varying_of[model]:
             if name in params:
                 filters[name] = params[name]
+        if self._call:
+            values = {
+                name: self._get_pinned(name, value)
+                for name, value in filters.items()
+            }
+            return self._call.write(results=NEW_RESULTS, filter=values)
         words = list(self._base)
         for name, value in filters.items():
             words += ["--filter", f"{name}={self._format_value(name, value)}"]
@@ -72,12 +86,14 @@ class Commands:
             return str(value).lower()
         if not isinstance(value, str):
             return repr(value)
-        # The user's own data is named by its content, since the folder may have moved by then.
+        return self._get_pinned(name, value).replace(",", "\\,")
+
+    def _get_pinned(self, name: str, value: Any) -> Any:
+        """Return a value; the user's own data by its content, since the folder may have moved."""
         pinned = self._results.names.get_value(name, value)
-        text = value
         if isinstance(pinned, str) and PINNED.fullmatch(pinned):
-            text = pinned
-        return text.replace(",", "\\,")
+            return pinned
+        return value
 
 
 def _choose_results_option(words: Sequence[str], root: str) -> list[str]:
