@@ -8,8 +8,8 @@
 /* The arrays of a call: dense, no two of them overlap, and an address of 0 means that there is none. `large` and
    `small` are the pictures of either side; one of them are the activations, which a forward pass makes and a backward
    pass reads, and `gradient` is their gradient. `weights` are packed for `down` or `up`, or for `down_few` or `up_few`
-   where these compute. `to_weights` [3, 3, large, small] and `to_bias` are added to. The scratchpad is all zeros before
-   the call. */
+   where these compute. `to_x` is the gradient of x: `to_weights` [3, 3, large, small] and `to_bias` are added to. The
+   scratchpad is all zeros before the call. */
 typedef struct {
     element *large, *small;
     word *weights;
@@ -63,13 +63,14 @@ INLINE vec4 load_vec4(const float *from) {
 static void gemm_contributions(int64_t pixels, int64_t depth, int64_t stride, int64_t wide, const word *from,
                                const word *weights, float *to) {
     const float zeros[NR] ALIGNED = {0};
-    const tile_layout at = {1, depth, 0, 1, stride, 0, NR};
+    const tile_layout layout = {.segments = 1, .depth = depth, .a_depth = 1, .a_row = stride, .b_depth = NR};
     for (int64_t c = 0; c < wide; c += NR, weights += depth * NR)
         for (int64_t x = 0; x < pixels; x += MR)
-            gemm_tile(min_of(MR, pixels - x), NR, &at, from + x * stride, weights, zeros, 0, to + x * wide + c, wide);
+            gemm_tile(min_of(MR, pixels - x), NR, &layout, from + x * stride, weights, zeros, 0, to + x * wide + c,
+                      wide);
 }
 
-/* `down` to few channels, with a stride of 1. weights: panels of (place in the kernel, small channel), [large, NR]
+/* `down` to few channels, with a stride of 1. weights: panels of (tap, small channel), [large, NR]
    each. rows: the last three rows of contributions, and one row of sums. Each pixel's four sums (of which few are used)
    stay in one register while its nine contributions are added. */
 static void down_few(const conv_shape *s, int64_t band, const word *large, const word *weights, const float *bias,
@@ -93,7 +94,7 @@ static void down_few(const conv_shape *s, int64_t band, const word *large, const
     }
 }
 
-/* `up` to few channels. weights: panels of (place in the kernel, large channel), [small, NR] each. rows: as above. */
+/* `up` to few channels. weights: panels of (tap, large channel), [small, NR] each. rows: as above. */
 static void up_few(const conv_shape *s, int64_t band, const word *small, const word *weights, const float *bias,
                    float slope, float *rows, element *to) {
     const int64_t few = s->large, pixels = s->width + 1, wide = panel_count(9 * few) * NR, size = pixels * wide;
@@ -131,7 +132,9 @@ static void down(const conv_shape *s, int64_t band, const word *large, const wor
         return;
     }
     const int64_t depth = 3 * large_pixel(s);
-    const tile_layout at = {3, depth, large_row(s), 1, s->stride * large_pixel(s), depth * NR, NR};
+    const tile_layout layout = {.segments = 3, .depth = depth,
+                                .a_segment = large_row(s), .a_depth = 1, .a_row = s->stride * large_pixel(s),
+                                .b_segment = depth * NR, .b_depth = NR};
     float sums[MR * NR] ALIGNED, start[NR] ALIGNED;
     for (int64_t c = 0; c < s->small; c += NR, weights += 3 * depth * NR) {
         int64_t columns = min_of(NR, s->small - c);
@@ -139,8 +142,8 @@ static void down(const conv_shape *s, int64_t band, const word *large, const wor
         for (int64_t y = 0; y < band; y++)
             for (int64_t x = 0; x < s->width; x += MR) {
                 int64_t rows = min_of(MR, s->width - x);
-                const word *from = large + s->stride * y * at.a_segment + x * at.a_row;
-                gemm_tile(rows, columns, &at, from, weights, start, 0, sums, NR);
+                const word *from = large + s->stride * y * layout.a_segment + x * layout.a_row;
+                gemm_tile(rows, columns, &layout, from, weights, start, 0, sums, NR);
                 store_activated(rows, columns, s->small, slope, sums, to + (y * s->width + x) * s->small + c);
             }
     }
@@ -148,7 +151,7 @@ static void down(const conv_shape *s, int64_t band, const word *large, const wor
 
 /* Small to large: two rows of a large picture per row of the band. weights: panels of NR large channels, [3, 3, small
    up to VLEN, NR] each, with rows and columns of a kernel in the order 1, 2, 0: an even pixel of the large picture
-   takes the middle, an odd one takes the last and, of the next pixel, the first. So the places that a pixel takes are
+   takes the middle tap, an odd one takes the last and, of the next pixel, the first. So the taps of a pixel are
    contiguous. contributions: for few channels. */
 static void up(const conv_shape *s, int64_t band, const word *small, const word *weights, const float *bias,
                float slope, float *contributions, element *to) {
@@ -163,11 +166,13 @@ static void up(const conv_shape *s, int64_t band, const word *small, const word 
         start_with_bias(columns, bias ? bias + c : 0, start);
         for (int64_t y = 0; y < 2 * band; y++)
             for (int64_t odd = 0; odd < 2; odd++) {
-                const tile_layout at = {1 + y % 2, (1 + odd) * pixel, small_row(s), 1, pixel, row, NR};
+                const tile_layout layout = {.segments = 1 + y % 2, .depth = (1 + odd) * pixel,
+                                            .a_segment = small_row(s), .a_depth = 1, .a_row = pixel,
+                                            .b_segment = row, .b_depth = NR};
                 const word *b = weights + y % 2 * row + odd * pixel * NR;
                 for (int64_t x = 0; x < s->width; x += MR) {
                     int64_t rows = min_of(MR, s->width - x);
-                    gemm_tile(rows, columns, &at, small + y / 2 * small_row(s) + x * pixel, b, start, 0, sums, NR);
+                    gemm_tile(rows, columns, &layout, small + y / 2 * small_row(s) + x * pixel, b, start, 0, sums, NR);
                     store_activated(rows, columns, 2 * s->large, slope, sums,
                           to + (y * large_width(s) + 2 * x + odd) * s->large + c);
                 }
@@ -187,8 +192,10 @@ static void add_rows(int64_t rows, int64_t columns, int64_t stride, const float 
 static void add_weight_gradient(const conv_shape *s, int64_t groups, int64_t band, const word *large, const word *small,
                                 float *to_weights) {
     const int64_t row = large_vnni_row(s), depth = 3 * s->large, blocks = (depth + MR - 1) / MR;
-    const tile_layout at = {band, s->width, s->stride * row, s->stride * s->large, 1, small_vnni_row(s),
-                            up_to_vectors(s->small), groups - 1, large_vnni(s), small_vnni(s)};
+    const tile_layout layout = {.segments = band, .depth = s->width,
+                                .a_segment = s->stride * row, .a_depth = s->stride * s->large, .a_row = 1,
+                                .b_segment = small_vnni_row(s), .b_depth = up_to_vectors(s->small),
+                                .extra_parts = groups - 1, .a_part = large_vnni(s), .b_part = small_vnni(s)};
     const float zeros[NR] ALIGNED = {0};
     float sums[MR * NR] ALIGNED;
     for (int64_t c = 0; c < s->small; c += NR)
@@ -196,19 +203,19 @@ static void add_weight_gradient(const conv_shape *s, int64_t groups, int64_t ban
             for (int64_t block = 0; block < blocks; block++) {
                 int64_t k = depth * block / blocks, rows = depth * (block + 1) / blocks - k;
                 int64_t columns = min_of(NR, s->small - c);
-                gemm_tile(rows, columns, &at, large + y * row + k, small + c, zeros, 0, sums, NR);
+                gemm_tile(rows, columns, &layout, large + y * row + k, small + c, zeros, 0, sums, NR);
                 add_rows(rows, columns, s->small, sums, to_weights + (y * depth + k) * s->small + c);
             }
 }
 
-/* Where a band of a picture begins on either side, in elements, and how many rows of the small picture it has. */
+/* The offsets at which a band of a picture begins on either side, in elements, and its rows of the small picture. */
 typedef struct {
     int64_t large, small, rows;
-} band_place;
+} band_offsets;
 
-static band_place place_of(const conv_shape *s, int64_t picture, int64_t y) {
+static band_offsets offsets_of_band(const conv_shape *s, int64_t picture, int64_t y) {
     int64_t large = s->stride * large_width(s) * s->large, small = s->width * s->small, at = picture * s->height + y;
-    band_place result = {at * large, at * small, min_of(s->band, s->height - y)};
+    band_offsets result = {at * large, at * small, min_of(s->band, s->height - y)};
     return result;
 }
 
@@ -217,9 +224,10 @@ void gensweep_conv(const conv_shape *s, const conv_arrays *a) {
     const scratchpad_parts parts = scratchpad_of(s, a->scratchpad, 0);
     for (int64_t i = 0; i < s->count; i++)
         for (int64_t y = 0; y < s->height; y += s->band) {
-            band_place at = place_of(s, i, y);
+            band_offsets offsets = offsets_of_band(s, i, y);
             pack_large(s, i, y, a->large, 0, parts.large, 0);
-            down(s, at.rows, parts.large, a->weights, a->bias, s->slope, parts.contributions, a->small + at.small);
+            down(s, offsets.rows, parts.large, a->weights, a->bias, s->slope, parts.contributions,
+                 a->small + offsets.small);
         }
 }
 
@@ -228,25 +236,28 @@ void gensweep_conv_transpose(const conv_shape *s, const conv_arrays *a) {
     const scratchpad_parts parts = scratchpad_of(s, a->scratchpad, 0);
     for (int64_t i = 0; i < s->count; i++)
         for (int64_t y = 0; y < s->height; y += s->band) {
-            band_place at = place_of(s, i, y);
+            band_offsets offsets = offsets_of_band(s, i, y);
             pack_small(s, i, y, a->small, 0, parts.small, 0);
-            up(s, at.rows, parts.small, a->weights, a->bias, s->slope, parts.contributions, a->large + at.large);
+            up(s, offsets.rows, parts.small, a->weights, a->bias, s->slope, parts.contributions,
+               a->large + offsets.large);
         }
 }
 
 /* The gradients of the band of one picture, which is packed for the weights' gradient. */
 static void backward_picture(const conv_shape *s, const conv_arrays *a, int from_small, int64_t picture, int64_t y,
                              scratchpad_parts parts) {
-    const band_place at = place_of(s, picture, y);
+    const band_offsets offsets = offsets_of_band(s, picture, y);
     if (from_small) {
         pack_small(s, picture, y, a->gradient, a->small, parts.small, a->to_bias);
         if (a->to_pictures)
-            up(s, at.rows, parts.small, a->weights, 0, 1.0f, parts.contributions, a->to_pictures + at.large);
+            up(s, offsets.rows, parts.small, a->weights, 0, 1.0f, parts.contributions,
+               a->to_pictures + offsets.large);
         if (a->to_weights) pack_large(s, picture, y, a->large, 0, parts.large, 0);
     } else {
         pack_large(s, picture, y, a->gradient, a->large, parts.large, a->to_bias);
         if (a->to_pictures)
-            down(s, at.rows, parts.large, a->weights, 0, 1.0f, parts.contributions, a->to_pictures + at.small);
+            down(s, offsets.rows, parts.large, a->weights, 0, 1.0f, parts.contributions,
+                 a->to_pictures + offsets.small);
         if (a->to_weights) pack_small(s, picture, y, a->small, 0, parts.small, 0);
     }
 }
@@ -254,7 +265,7 @@ static void backward_picture(const conv_shape *s, const conv_arrays *a, int from
 /* The gradients of a group of pictures from i on, of their rows from y on. */
 static void backward_group(const conv_shape *s, const conv_arrays *a, int from_small, int64_t i, int64_t y) {
     const int64_t pictures = min_of(s->group, s->count - i), groups = (pictures + VNNI - 1) / VNNI;
-    const int64_t rows = place_of(s, i, y).rows;
+    const int64_t rows = offsets_of_band(s, i, y).rows;
     for (int64_t j = 0; j < groups * VNNI; j++) {
         const scratchpad_parts parts = scratchpad_of(s, a->scratchpad, j);
         if (j < pictures)

@@ -94,16 +94,16 @@ typedef struct {
    `rows` and `vecs` are constants. sum[] stays in registers for the whole loop over k, which is why it is written with
    UNROLL: each k loads `vecs` vectors of b once, into w[], and one word of a per row, which is broadcast. Memory is
    written once, at the end. */
-INLINE void micro_kernel(const int rows, const int vecs, const tile_layout *at, const word *a, const word *b,
+INLINE void micro_kernel(const int rows, const int vecs, const tile_layout *layout, const word *a, const word *b,
                          const float *start, int64_t start_row, float *sums, int64_t sums_row) {
     vec sum[2 * MR];
     UNROLL(rows * vecs) sum[i] = load(start + i / vecs * start_row + i % vecs * VLEN);
-    const int64_t row = at->a_row, a_step = at->a_depth, b_step = at->b_depth;
-    for (int64_t part = 0; part <= at->extra_parts; part++)
-        for (int64_t segment = 0; segment < at->segments; segment++) {
-            const word *p = a + part * at->a_part + segment * at->a_segment;
-            const word *q = b + part * at->b_part + segment * at->b_segment;
-            for (int64_t k = at->depth; k > 0; k--, p += a_step, q += b_step) {
+    const int64_t row = layout->a_row, a_step = layout->a_depth, b_step = layout->b_depth;
+    for (int64_t part = 0; part <= layout->extra_parts; part++)
+        for (int64_t segment = 0; segment < layout->segments; segment++) {
+            const word *p = a + part * layout->a_part + segment * layout->a_segment;
+            const word *q = b + part * layout->b_part + segment * layout->b_segment;
+            for (int64_t k = layout->depth; k > 0; k--, p += a_step, q += b_step) {
                 word_vec w[2];
                 UNROLL(vecs) w[i] = load_word_vec(q + i * VLEN);
                 UNROLL(rows * vecs) sum[i] = add_product(sum[i], p[i / vecs * row], w[i % vecs]);
@@ -116,11 +116,11 @@ INLINE void micro_kernel(const int rows, const int vecs, const tile_layout *at, 
 typedef void micro_kernel_of_size(const tile_layout *, const word *, const word *, const float *, int64_t, float *,
                                   int64_t);
 
-#define MICRO_KERNEL(rows, vecs)                                                                            \
-    static void micro_kernel_##rows##_##vecs(const tile_layout *at, const word *a, const word *b,           \
-                                             const float *start, int64_t start_row, float *sums,            \
-                                             int64_t sums_row) {                                            \
-        micro_kernel(rows, vecs, at, a, b, start, start_row, sums, sums_row);                               \
+#define MICRO_KERNEL(rows, vecs)                                                                      \
+    static void micro_kernel_##rows##_##vecs(const tile_layout *layout, const word *a, const word *b, \
+                                             const float *start, int64_t start_row, float *sums,      \
+                                             int64_t sums_row) {                                      \
+        micro_kernel(rows, vecs, layout, a, b, start, start_row, sums, sums_row);                     \
     }
 #define BOTH_WIDTHS(rows) MICRO_KERNEL(rows, 1) MICRO_KERNEL(rows, 2)
 BOTH_WIDTHS(1) BOTH_WIDTHS(2) BOTH_WIDTHS(3) BOTH_WIDTHS(4)
@@ -136,7 +136,7 @@ static micro_kernel_of_size *const MICRO_KERNELS[2][MR] = {UP_TO_MR(1), UP_TO_MR
 
 /* `micro_kernel` of 1 to MR rows and 1 to NR columns. Whole vectors are read of b and start, also behind the last
    column. */
-INLINE void gemm_tile(int64_t rows, int64_t columns, const tile_layout *at, const word *a, const word *b,
+INLINE void gemm_tile(int64_t rows, int64_t columns, const tile_layout *layout, const word *a, const word *b,
                       const float *start, int64_t start_row, float *sums, int64_t sums_row) {
-    MICRO_KERNELS[columns > VLEN][rows - 1](at, a, b, start, start_row, sums, sums_row);
+    MICRO_KERNELS[columns > VLEN][rows - 1](layout, a, b, start, start_row, sums, sums_row);
 }

@@ -15,9 +15,10 @@ typedef struct {
     const int64_t *firsts;
 } lstm_shape;
 
-/* All arrays are dense. Gates and their gradients are [..., 4 hidden], the others [..., hidden]. For a trie: instead of
-   `projected`, what the inputs add to a row may be row table_rows[row] of `table`, and its gradient is added to
-   `to_table`; `to_sums` is, for each row that has children, the gradient of what it adds to all of them. */
+/* All arrays are dense, and `to_x` is the gradient of x. Gates and their gradients are [..., 4 hidden], the others
+   [..., hidden]. For a trie: instead of `projected`, what the inputs add to a row may be row table_rows[row] of
+   `table`, and its gradient is added to `to_table`; `to_sums` is, for each row that has children, the gradient of what
+   it adds to all of them. */
 typedef struct {
     const element *projected, *weight;
     element *gates, *cells, *cells_tanh, *states;
@@ -85,9 +86,10 @@ static void pack_backward(int64_t h, const element *weight, word *to) {
 
 /* sums[row, NR] = the product of some rows, `depth` words each, with a panel [depth, NR]. */
 static void gemm_rows(int64_t rows, int64_t depth, const element *from, const word *panel, float *sums) {
-    const tile_layout at = {1, depth, 0, 1, depth, 0, NR};
+    const tile_layout layout = {.segments = 1, .depth = depth, .a_depth = 1, .a_row = depth, .b_depth = NR};
     for (int64_t r = 0; r < rows; r += MR)
-        gemm_tile(min_of(MR, rows - r), NR, &at, (const word *)from + r * depth, panel, ZEROS, 0, sums + r * NR, NR);
+        gemm_tile(min_of(MR, rows - r), NR, &layout, (const word *)from + r * depth, panel, ZEROS, 0, sums + r * NR,
+                  NR);
 }
 
 /* Some rows of a step. */
@@ -176,21 +178,21 @@ static void block_backward(const lstm_shape *s, const lstm_arrays *a, int64_t t,
 }
 
 /* For each row of a level of a trie, sum over its children the gradients of their gates, into to_sums, and of their
-   cells, in place in to_cells: a row's place there is never behind that of its children. */
+   cells, in place in to_cells: there a row is never behind its children. */
 static void sum_children(const lstm_shape *s, const lstm_arrays *a, range rows, float *to_cells) {
     const int64_t h = s->hidden, wide = 4 * h, next = first_child(s, rows.first);
     for (int64_t row = rows.first; row < rows.end; row++) {
-        const range those = {first_child(s, row), first_child(s, row + 1)};
+        const range child_rows = {first_child(s, row), first_child(s, row + 1)};
         for (int64_t k = 0; k < wide; k += NR) {
             const int64_t columns = min_of(NR, wide - k);
             float sums[NR] ALIGNED = {0};
-            for (int64_t r = those.first; r < those.end; r++)
+            for (int64_t r = child_rows.first; r < child_rows.end; r++)
                 for (int64_t j = 0; j < columns; j++) sums[j] += to_float(a->to_projected[r * wide + k + j]);
             to_elements(columns, sums, a->to_sums + row * wide + k);
         }
         for (int64_t k = 0; k < h; k++) {
             float sum = 0.0f;
-            for (int64_t r = those.first; r < those.end; r++) sum += to_cells[(r - next) * h + k];
+            for (int64_t r = child_rows.first; r < child_rows.end; r++) sum += to_cells[(r - next) * h + k];
             to_cells[(row - rows.first) * h + k] = sum;
         }
     }

@@ -11,8 +11,8 @@
 INLINE float exp_minus_one(float x) {
     x = 44.0f < x ? 44.0f : x;
     x = -44.0f > x ? -44.0f : x;
-    float whole = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, which rounds: its last bits are those of n */
-    float n = whole - 12582912.0f, power;        /* 2^n */
+    float rounded = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, which rounds: its last bits are those of n */
+    float n = rounded - 12582912.0f, power;        /* 2^n */
     float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -22,7 +22,7 @@ INLINE float exp_minus_one(float x) {
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r;
     uint32_t bits;
-    memcpy(&bits, &whole, sizeof bits);
+    memcpy(&bits, &rounded, sizeof bits);
     bits = (bits + 127) << 23;
     memcpy(&power, &bits, sizeof power);
     return p * power + (power - 1.0f);
@@ -38,7 +38,7 @@ INLINE float hyperbolic_tangent(float x) {
 /* p: what the inputs add to the gates; sums: what the states of the step before add; before: the cells before. `first`
    is a constant: the first step has no step before.
 
-   All seven results of a unit come from registers; results[] holds a row of each until it is rounded as a whole. */
+   All seven results of a unit come from registers; results[] holds a row of each until it is rounded at once. */
 INLINE void row_forward(int64_t units, int64_t wide, int first, const element *restrict p, const float *restrict sums,
                         int64_t sums_wide, const element *restrict before, element *restrict g,
                         element *restrict cells, element *restrict cells_tanh, element *restrict states) {

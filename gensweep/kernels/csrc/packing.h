@@ -14,8 +14,8 @@ typedef struct {
 
 enum { FEW_CHANNELS = 3 };
 
-/* Sizes of packed pictures, in words. The channels of a pixel are contiguous, with zeros behind the last up to a whole
-   word. Large rows have a border on the left, small rows on the right. */
+/* Sizes of packed pictures, in words. The channels of a pixel are contiguous, with zeros behind the last up to a
+   complete word. Large rows have a border on the left, small rows on the right. */
 
 static int64_t panel_count(int64_t channels) { return (channels + NR - 1) / NR; }
 static int64_t up_to_vectors(int64_t n) { return (n + VLEN - 1) / VLEN * VLEN; }
@@ -82,22 +82,22 @@ static scratchpad_parts scratchpad_of(const conv_shape *s, word *scratchpad, int
    The sums of NR elements stay in registers. Where pixels are narrow, a step takes as many of them as fill NR. */
 static void sum_pixels(int64_t pixels, int64_t channels, int64_t stride, const element *restrict from,
                        float *restrict total) {
-    const int64_t size = pixels * stride, step = NR % stride ? stride : NR, whole = size / step * step;
+    const int64_t size = pixels * stride, step = NR % stride ? stride : NR, vector_end = size / step * step;
     for (int64_t c = 0; c < step; c += NR) {
         float sums[NR] = {0};
         int64_t columns = min_of(NR, step - c);
         if (columns == NR)
-            for (int64_t k = c; k < whole; k += step)
+            for (int64_t k = c; k < vector_end; k += step)
                 for (int64_t j = 0; j < NR; j++) sums[j] += to_float(from[k + j]);
         else
-            for (int64_t k = c; k < whole; k += step)
+            for (int64_t k = c; k < vector_end; k += step)
                 for (int64_t j = 0; j < columns; j++) sums[j] += to_float(from[k + j]);
         for (int64_t j = 0; j < columns; j++) {
             const int64_t channel = step == stride ? c + j : j % stride;
             if (channel < channels) total[channel] += sums[j];
         }
     }
-    for (int64_t k = whole; k < size; k++)
+    for (int64_t k = vector_end; k < size; k++)
         if (k % stride < channels) total[k % stride] += to_float(from[k]);
 }
 
@@ -109,15 +109,15 @@ INLINE element apply_slope(element from, element activation, float slope) {
 /* Copy a gradient, times the slope where its activation is not positive. */
 INLINE void pack_with_slope(int64_t size, float slope, const element *restrict from, const element *restrict activation,
                        element *restrict to) {
-    const int64_t whole = size / NR * NR;
-    for (int64_t k = 0; k < whole; k += NR) {
+    const int64_t vector_end = size / NR * NR;
+    for (int64_t k = 0; k < vector_end; k += NR) {
         float lower[NR];
         element low[NR];
         for (int64_t j = 0; j < NR; j++) lower[j] = to_float(from[k + j]) * slope;
         to_elements(NR, lower, low);
         for (int64_t j = 0; j < NR; j++) to[k + j] = to_float(activation[k + j]) <= 0.0f ? low[j] : from[k + j];
     }
-    for (int64_t k = whole; k < size; k++) to[k] = apply_slope(from[k], activation[k], slope);
+    for (int64_t k = vector_end; k < size; k++) to[k] = apply_slope(from[k], activation[k], slope);
 }
 
 INLINE void pack_pixels(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
