@@ -17,12 +17,12 @@ from gensweep.cluster.findings import (
     judge_storage,
 )
 from gensweep.cluster.node_info import (
-    SYNC_CODE_HINT,
     NodeInfo,
     Probe,
     collect_node_info,
     read_code_versions,
 )
+from gensweep.cluster.remedies import get_sync_hint
 from gensweep.core.errors import GensweepError, ResultsError
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.store_check import check_store
@@ -92,7 +92,7 @@ def examine_nodes(
     findings = []
     for node, info in answers.items():
         if isinstance(info, GensweepError):
-            remedy = f"`ray status`, or {SYNC_CODE_HINT}"
+            remedy = f"`ray status`, or {get_sync_hint()}"
             findings.append(
                 Finding(node, "answer", FAILED, str(info), remedy)
             )
@@ -109,7 +109,9 @@ def examine_nodes(
             message = (
                 f"it answers as another version of gensweep does ({error!r})"
             )
-            of_node = [Finding(node, "code", FAILED, message, SYNC_CODE_HINT)]
+            of_node = [
+                Finding(node, "code", FAILED, message, get_sync_hint())
+            ]
         findings += of_node
     return findings
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gensweep.cluster.node_info import (
-    SYNC_CODE_HINT,
     NodeInfo,
     compare_code,
     shorten_commit,
 )
+from gensweep.cluster.remedies import get_sync_hint
 from gensweep.core.errors import UserError
 from gensweep.system.text import pluralize
 
@@ -140,7 +140,7 @@ def _judge_code(
     failed, notes = compare_code(mine, theirs)
     if failed:
         return Finding(
-            node, "code", FAILED, ", ".join(failed), SYNC_CODE_HINT
+            node, "code", FAILED, ", ".join(failed), get_sync_hint()
         )
     if notes:
         return Finding(node, "code", NOTE, ", ".join(notes))

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gensweep.cluster.remedies import get_sync_hint
 from gensweep.core.errors import CodeMismatchError, ResultsError
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.stores import MIRRORS_FOLDER
@@ -31,8 +32,6 @@ from gensweep.system.environment import (
 from gensweep.tracking.login import has_login
 from gensweep.tracking.settings import is_wandb_disabled
 
-SYNC_CODE_HINT = "ray up cluster.yaml again, without --no-restart"
-"""The command that brings the same code to every node."""
 Probe = tuple[str, bytes]
 """A file in a results root that others read: its name and its content."""
 NodeInfo = dict[str, Any]
@@ -213,7 +212,7 @@ def check_code(driver_code: Mapping[str, str | None]) -> None:
         differences = ", ".join(failed)
         raise CodeMismatchError(
             f"{socket.gethostname()} runs other code than the driver ({differences}): "
-            f"{SYNC_CODE_HINT}"
+            f"{get_sync_hint()}"
         )
 
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping, Set
 from typing import Any
 
-from gensweep.core.errors import ClaimedError, LostClaimError, StoreError
+from gensweep.core.errors import StoreError
+from gensweep.execute.deaths import record_deaths
 from gensweep.execute.labels import label_points
 from gensweep.execute.limits import Limits
 from gensweep.execute.notify import Notifier
@@ -18,21 +19,17 @@ from gensweep.execute.search_progress import SearchWatch
 from gensweep.execute.trial_setup import Execute
 from gensweep.ledger.claims import Holder, Process
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import Record
 from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import try_store
 from gensweep.ledger.stores import Store
-from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.point import Pack, Point
 from gensweep.system import processes
-from gensweep.system.environment import get_hardware
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 from gensweep.trial.reports import (
     ReportFunction,
-    build_outcome_report,
     is_outcome,
     list_point_reports,
 )
@@ -84,7 +81,9 @@ def train_in_rounds(
         report = _report_or_abort(watch, ledger.store, sweep_json)
         idle_rounds = 0
         while idle_rounds < MAX_IDLE_ROUNDS:
-            todo = _wait_for_free_points(plan, ledger, attempted, console)
+            todo = _wait_for_free_points(
+                plan, ledger, attempted, limits, console
+            )
             if not todo:
                 return None
             if limits.is_reached:
@@ -93,16 +92,14 @@ def train_in_rounds(
             remaining = _keep_points(packs, {point.id for point in todo})
             root = ledger.store.root_uri
             died = execute(remaining, root, options.resources, report, limits)
-            for point in todo:
-                # A point that made progress continues in the next round: on a cluster,
-                # machines may come and go.
-                before = epochs_before.get(point.id, 0)
-                has_progressed = screen.epochs[point.id] > before
-                if point.id in died and not has_progressed:
-                    earlier = plan.state.records.get(point.id)
-                    _record_death(
-                        ledger, point, died[point.id], earlier, watch
-                    )
+            # A point that made progress continues in the next round: on a cluster, machines may
+            # come and go.
+            stuck = [
+                point
+                for point in todo
+                if screen.epochs[point.id] <= epochs_before.get(point.id, 0)
+            ]
+            record_deaths(stuck, died, plan, ledger, watch)
             if (
                 screen.outcomes.keys() - attempted
                 or screen.epochs != epochs_before
@@ -179,11 +176,16 @@ def _keep_points(packs: list[Pack], ids: Set[str]) -> list[Pack]:
 
 
 def _wait_for_free_points(
-    plan: Plan, ledger: Ledger, attempted: set[str], console: Console
+    plan: Plan,
+    ledger: Ledger,
+    attempted: set[str],
+    limits: Limits,
+    console: Console,
 ) -> list[Point]:
     """Return the points that can be trained now; none if all have an outcome.
 
-    While other runs train all remaining points, wait.
+    While other runs train all remaining points, wait. If a limit is reached, return all that
+    remain.
     """
     has_printed = False
     while True:
@@ -192,7 +194,8 @@ def _wait_for_free_points(
             point for point in plan.todo if point.id not in attempted
         ]
         state = ledger.read(
-            {point.id: point.expected_record for point in remaining}
+            {point.id: point.expected_record for point in remaining},
+            all_claims=True,
         )
         remaining = [
             point
@@ -211,6 +214,8 @@ def _wait_for_free_points(
             for point_id, holder in state.expired.items():
                 ledger.drop_claim(point_id, holder)
             return free
+        if limits.is_reached:
+            return remaining
         if not has_printed:
             _print_waiting(len(remaining), state.running, console)
             has_printed = True
@@ -218,9 +223,9 @@ def _wait_for_free_points(
 
 
 def _has_new_record(plan: Plan, point: Point, state: State) -> bool:
-    """Return whether the point has another status than when the plan was made."""
+    """Return whether the point has another record than when the plan was made."""
     record = state.records.get(point.id)
-    return record is not None and record.status != plan.get_status(point)
+    return record is not None and record != plan.state.records.get(point.id)
 
 
 def _print_waiting(
@@ -233,44 +238,3 @@ def _print_waiting(
         f"Waiting for {pluralize(count, 'point')} in training by {holders}; "
         f"a run without a sign of life for {processes.DEAD_AFTER_SECONDS:.0f} s is not waited for.",
     )
-
-
-def _record_death(
-    ledger: Ledger,
-    point: Point,
-    reason: str,
-    earlier: Record | None,
-    report: ReportFunction,
-) -> None:
-    """Write the record that a killed worker could not write.
-
-    Args:
-        ledger: where records are kept.
-        point: the point that the worker trained.
-        reason: how the worker died.
-        earlier: the point's record from before this run, if any.
-        report: takes the outcome.
-    """
-    record = Record(
-        point.id,
-        point.model,
-        point.params,
-        point.seed,
-        Status.FAILED,
-        error=f"the worker died: {reason}",
-        hardware=get_hardware(),
-        code=compute_fingerprint(point.model, point.params["dataset"]),
-    )
-    try:
-        with ledger.claim(point.id, Process.get_current()) as claim:
-            # The worker may have written its record just before it died: then that one counts.
-            current = ledger.read(
-                {point.id: point.expected_record}
-            ).records.get(point.id)
-            if current is not None and current != earlier:
-                record = current
-            else:
-                ledger.finish(claim, record)
-    except (ClaimedError, LostClaimError, OSError) as error:
-        log.warning("no record of the failed %s: %s", point.id, error)
-    report(build_outcome_report(record, {}))

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 
 from gensweep.core.errors import ClaimedError, LostClaimError
+from gensweep.ledger.point_files import LOCK
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system import processes
 from gensweep.system.processes import Process, Watch
@@ -181,7 +182,7 @@ class Claim:
         self._folder = folder
         self._point = folder.rpartition("/")[2]
         self._name = f"{folder}/{CLAIM}"
-        self._lock = f"{folder}/.lock"
+        self._lock = f"{folder}/{LOCK}"
         self._me = Holder(
             uuid.uuid4().hex, driver, Process.get_current(), 0.0
         )

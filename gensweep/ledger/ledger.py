@@ -17,7 +17,12 @@ from gensweep.core.errors import (
 from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
-from gensweep.ledger.point_files import POINTS, RECORD, list_useless_files
+from gensweep.ledger.point_files import (
+    LOCK,
+    POINTS,
+    RECORD,
+    list_useless_files,
+)
 from gensweep.ledger.records import Record, decode_record
 from gensweep.ledger.state import (
     State,
@@ -66,6 +71,7 @@ class Ledger:
         self,
         wanted: Mapping[str, Mapping[str, Any]],
         newer: Literal["raise", "report"] = "raise",
+        all_claims: bool = False,
     ) -> State:
         """Read the records and claims of these points.
 
@@ -75,12 +81,13 @@ class Ledger:
                 its neutral value. If `model` or `seed` are given, the record's must be the same.
             newer: what to do with a record that a later gensweep wrote. `raise` stops a run,
                 which would overwrite it; `report` counts it as unreadable, for readers.
+            all_claims: also read the claims of points with a record, which may be trained again.
 
         Raises:
             NewerSchemaError: there is such a record, and ``newer`` is `raise`.
             StoreError: a remote root does not answer, or refuses.
         """
-        return read_state(self.store, wanted, newer)
+        return read_state(self.store, wanted, newer, all_claims)
 
     def read_record(self, point_id: str) -> Record:
         """Read one point's record.
@@ -114,7 +121,7 @@ class Ledger:
             OSError: as `Store.remove`.
         """
         folder = f"{POINTS}/{point_id}"
-        with self.store.lock(f"{folder}/.lock"):
+        with self.store.lock(f"{folder}/{LOCK}"):
             if claims.read_holder(self.store, folder) == holder:
                 self.store.remove(f"{folder}/{CLAIM}")
 
@@ -132,7 +139,7 @@ class Ledger:
             # Leftovers do no harm, so a root that refuses to remove them stops nothing.
             with (
                 contextlib.suppress(OSError),
-                self.store.lock(f"{folder}/.lock"),
+                self.store.lock(f"{folder}/{LOCK}"),
             ):
                 holder = claims.read_holder(self.store, folder)
                 if holder is None or not claims.is_live(

@@ -11,7 +11,13 @@ from gensweep.core.keep import keeps_weights
 from gensweep.ledger import claims
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest import read_sweep_file
-from gensweep.ledger.point_files import CHECKPOINT, POINTS, RECORD, WEIGHTS
+from gensweep.ledger.point_files import (
+    CHECKPOINT,
+    LOCK,
+    POINTS,
+    RECORD,
+    WEIGHTS,
+)
 from gensweep.ledger.status import Status
 
 
@@ -87,7 +93,7 @@ def remove_files(
     removed = []
     for file in files:
         folder = f"{POINTS}/{file.point_id}"
-        with ledger.store.lock(f"{folder}/.lock"):
+        with ledger.store.lock(f"{folder}/{LOCK}"):
             holder = claims.read_holder(ledger.store, folder)
             is_claimed = holder is not None and claims.is_live(
                 ledger.store, folder, holder

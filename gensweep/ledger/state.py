@@ -21,7 +21,8 @@ MAX_POINTS_UNLISTED = 50
 class State:
     """The ledger's state of some points.
 
-    Each id is in `records`, in `running`, or in neither: then the point is missing.
+    Each id is in `records`, in `running`, or in neither: then the point is missing. It is in both
+    only if the reader asked for it, while a point with a record is trained again.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
@@ -36,6 +37,7 @@ def read_state(
     store: Store,
     wanted: Mapping[str, Mapping[str, Any]],
     newer: Literal["raise", "report"] = "raise",
+    all_claims: bool = False,
 ) -> State:
     """Read the records and claims of these points; arguments as `Ledger.read`."""
     state = State()
@@ -59,12 +61,18 @@ def read_state(
             if newer == "raise":
                 raise
             state.unreadable[point_id] = str(error)
+        except IsADirectoryError:
+            state.unreadable[point_id] = (
+                f"{path}: should be a file, but is a folder"
+            )
         except (RecordError, OSError) as error:
             state.unreadable[point_id] = str(error)
-    without_record = [
-        point_id for point_id in point_ids if point_id not in state.records
+    claimable = [
+        point_id
+        for point_id in point_ids
+        if all_claims or point_id not in state.records
     ]
-    _add_claims(store, without_record, state)
+    _add_claims(store, claimable, state)
     return state
 
 

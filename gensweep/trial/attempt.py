@@ -35,6 +35,8 @@ class Attempt:
         training: the training that the point is a part of, or the progress of a task; None until
             it is built.
         origin: the epochs that were computed as another point's, for the record; None: none were.
+        earlier_code: the fingerprint of the code that measured the epochs of an interrupted
+            attempt, if this one goes on from it.
         pack: how many lanes are trained together, and which is this one.
         outcome: how it ended, for the record; None while it goes on.
         sharing_lanes: how many lanes share the time that passes now.
@@ -55,6 +57,7 @@ class Attempt:
         self.keep = keep
         self.training: Any = None
         self.origin: dict[str, Any] | None = None
+        self.earlier_code: dict[str, Any] | None = None
         self.pack = {"size": 1, "lane": 0}
         self.outcome: dict[str, Any] | None = None
         # The clock: seconds up to a moment, and that moment.
@@ -65,11 +68,13 @@ class Attempt:
 
     @property
     def code(self) -> dict[str, Any] | None:
-        """Return the fingerprint of the code that trains.
+        """Return the fingerprint of the code that trains and has measured every epoch.
 
-        It is read once in a process, so edits during the training do not change it.
+        It is read once in a process, so edits during the training do not change it. If metrics
+        were edited after an interruption, it is that of the first epochs: `verify` and
+        `--retrain-changed` then know that not all numbers are of today's code.
         """
-        return compute_fingerprint(
+        return self.earlier_code or compute_fingerprint(
             self.point.model, self.point.params["dataset"]
         )
 

@@ -124,7 +124,9 @@ def _try_to_load(
     try:
         if owner is None:
             reader.exit_stack.callback(reader.folder.discard_other, point_id)
-        state = reader.folder.load_checkpoint(training.device, point_id)
+        state = reader.folder.load_checkpoint(
+            training.device, point_id, reader.code
+        )
         start = Start(point_id, state, owner is not None)
         _check_fits(start, reader, training)
         return start

@@ -11,8 +11,9 @@ from pathlib import Path
 from gensweep.core.errors import ClaimedError
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim
-from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.ledger.ledger import REPLACED, Ledger
 from gensweep.ledger.open_store import open_store
+from gensweep.ledger.point_files import POINTS, RECORD, check_names
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
@@ -59,6 +60,8 @@ def begin_attempt(
         if config.results is not None:
             ledger = Ledger(open_root(config.results))
             exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
+            if not ledger.store.is_remote:
+                check_names(ledger.folder(point.id))
             claim = _claim(ledger, point, config, exit_stack)
             # Somebody may have finished the point before it was claimed.
             record = ledger.read(
@@ -71,11 +74,16 @@ def begin_attempt(
                 exit_stack.close()
                 _report_finished(point, record, history, report)
                 return None
-            is_resumable = record is None or record.status == Status.FAILED
+            path = ledger.store.download(f"{POINTS}/{point.id}")
+            is_done = record is not None and record.status != Status.FAILED
+            is_withdrawn = (path / f"{RECORD}{REPLACED}").exists()
             folder = PointFolder(
-                ledger, claim, point.id, record is not None, is_resumable
+                ledger,
+                claim,
+                point.id,
+                has_old_record=record is not None,
+                is_retraining=is_done or is_withdrawn,
             )
-            ledger.store.download(f"{POINTS}/{point.id}")
     except (ClaimedError, OSError) as error:
         exit_stack.close()
         report(build_unrecorded_report(point, error))

@@ -228,5 +228,6 @@ def _load(
         return False
     for attempt in attempts:
         attempt.origin = origin
+        attempt.earlier_code = start.state.get("code")
         attempt.add_seconds(seconds)
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,15 @@ class PointFolder:
 
     Attributes:
         has_old_record: whether there is a record of an earlier training, which this one replaces.
-        is_resumable: whether its checkpoint, if there is one, is of an attempt that did not end
-            well. One that did is to be trained anew.
+        is_retraining: whether the point was done before, by other code. Its checkpoint may then be
+            of that training, from which this one must not go on.
     """
 
     ledger: Ledger
     claim: Claim
     point_id: str
     has_old_record: bool = False
-    is_resumable: bool = True
+    is_retraining: bool = False
 
     @property
     def path(self) -> Path:
@@ -72,17 +72,23 @@ class PointFolder:
             self.ledger.write_file(self.claim, self.point_id, name, content)
 
     def load_checkpoint(
-        self, device: torch.device, point_id: str
+        self,
+        device: torch.device,
+        point_id: str,
+        code: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
         """Return the last checkpoint of this point, or of another one.
 
+        Args:
+            device: where its tensors go.
+            point_id: whose checkpoint it is.
+            code: the fingerprint of the code that goes on from it.
+
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is none, or it is of the training that is replaced.
             CheckpointError: it is damaged, or of another point or format.
             StoreError: the results root refuses.
         """
-        if point_id == self.point_id and not self.is_resumable:
-            raise FileNotFoundError
         with self._as_unavailable(CHECKPOINT, but=FileNotFoundError):
             path = self.path / CHECKPOINT
             if point_id != self.point_id:
@@ -90,7 +96,14 @@ class PointFolder:
                     self.ledger.store.download(f"{POINTS}/{point_id}")
                     / CHECKPOINT
                 )
-            return checkpoint.load(path, point_id, device)
+            state = checkpoint.load(path, point_id, device)
+        if point_id == self.point_id and self.is_retraining:
+            is_of_this_training = (
+                code is not None and state.get("code") == code
+            )
+            if not is_of_this_training:
+                raise FileNotFoundError
+        return state
 
     def read_other(self, point_id: str, name: str) -> bytes | None:
         """Return a file of another point; None if it has none of this name.

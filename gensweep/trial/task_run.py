@@ -248,7 +248,7 @@ class TaskRun(Run):
             return None
         try:
             saved = self._attempt.folder.load_checkpoint(
-                torch.device("cpu"), self.point
+                torch.device("cpu"), self.point, self._attempt.code
             )
             if not has_same_training_code(
                 saved.get("code"), self._attempt.code

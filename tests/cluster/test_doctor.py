@@ -26,7 +26,10 @@ from gensweep.core.errors import CodeMismatchError, GensweepError, UserError
 from gensweep.ledger.stores import Store
 
 PROJECT = Path(__file__).parents[2]
-AGAIN = "ray up cluster.yaml again, without --no-restart"
+AGAIN = (
+    "update that node and restart its Ray; if cluster.yaml started it: "
+    "ray up cluster.yaml again, without --no-restart"
+)
 SHARE = "name a folder that every node mounts, or s3://bucket/prefix"
 GRANT = "give the user that runs Ray there permission to read and write it"
 Node = Callable[..., Any]
@@ -275,12 +278,19 @@ def test_what_of_the_code_must_be_equal(
     ]
 
 
-def test_another_commit_is_a_failure_and_an_unknown_one_a_note() -> None:
+def test_another_commit_is_a_failure_and_an_unknown_one_a_note(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     other = dict(node_info.read_code_versions()) | {"commit": LATER}
     findings = doctor.examine_nodes(None, asking(a=ready, b=answering(code=other)), full=False)
     [(what, remedy)] = said(findings, "code", FAILED).values()
     assert what.startswith("commit bbbbbbb, here ") or what == "commit bbbbbbb, here unknown"
     assert remedy == AGAIN
+    with monkeypatch.context() as patch:
+        patch.setenv("SLURM_JOB_ID", "7")
+        findings = doctor.examine_nodes(None, asking(b=answering(code=other)), full=False)
+    [(_, remedy)] = said(findings, "code", FAILED).values()
+    assert "submit the job again" in remedy and "ray up" not in remedy
     nowhere = HERE | {"commit": None}
     assert node_info.compare_code(nowhere, nowhere) == (
         [],
@@ -333,7 +343,7 @@ def test_a_node_that_answers_as_an_older_version_does_is_told(missing: str, tmp_
     findings = doctor.examine_nodes(Store(tmp_path), asking(new=ready, old=old))
     what, remedy = said(findings, "code", FAILED)["old"]
     assert what.startswith("it answers as another version of gensweep does")
-    assert remedy == node_info.SYNC_CODE_HINT
+    assert remedy == AGAIN
     assert not [one for one in findings if one.node == "new" and one.level == FAILED]
     assert not list(tmp_path.iterdir())
 

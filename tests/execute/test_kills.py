@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,48 @@ def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(
             assert ended(second) == 0
     assert lines(two / "epochs")[-2:] == ["seed 1 epoch 3", "seed 1 epoch 4"]
     assert {record.status for record in records(root).values()} == {Status.OK}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--retry-failed", "--retrain-changed"])
+def test_two_runs_that_train_points_again_wait_for_each_other(
+    tmp_path: Path, root: Path, held: list[str], option: str
+) -> None:
+    """A point with a record has a claim, too, while it is trained again."""
+    held[0] = write_sweep(tmp_path, grid(epochs=4), seeds=2)
+    assert call(*held).code == 0
+    for seed in (0, 1):
+        old = records(root)[t2t(seed, epochs=4).id]
+        changed = replace(old, code={"training": "0" * 12})
+        if option == "--retry-failed":
+            changed = replace(old, status=Status.FAILED, metrics={}, error="no luck")
+        (root / "points" / old.id / "record.json").write_text(changed.to_json())
+        # Without the samples of a GAN's size, the old record stays until the new one is there.
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    (one / "hold").touch()
+    with other(command_line, [*held, option], one, (1, 0)) as first:
+        wait_for(one / "epochs", "seed 1 epoch 1")
+        with other(command_line, [*held, option], two) as second:
+            wait_for(two / "output", "Waiting for 1 point in training by process")
+            (one / "hold").unlink()
+            assert (ended(first), ended(second)) == (0, 0)
+    assert not (two / "epochs").exists(), "each point is trained again once"
+    assert {record.status for record in records(root).values()} == {Status.OK}
+
+
+@pytest.mark.slow
+def test_a_budget_of_time_ends_the_waiting_for_another_run(
+    tmp_path: Path, root: Path, held: list[str]
+) -> None:
+    two = tmp_path / "two"
+    two.mkdir()
+    with other(command_line, held, tmp_path, HOLD) as first:
+        wait_for(tmp_path / "epochs", "seed 1 epoch 3")
+        with other(command_line, [*held, "--time-budget", "6s"], two) as second:
+            assert ended(second) == 1
+        said = (two / "output").read_text()
+        assert "Stopped early: the time budget of 6 s is used up; " in said
+        (tmp_path / "hold").unlink()
+        assert ended(first) == 0

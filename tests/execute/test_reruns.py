@@ -169,3 +169,80 @@ def test_another_default_dtype_of_the_process_changes_no_number(root: Path, tmp_
     finally:
         torch.set_default_dtype(torch.float32)
     same(root, tmp_path / "other", point)
+
+
+OTHER_METRICS = {"exact_match": "0" * 12}
+
+
+def with_other_metrics(code: dict[str, Any] | None) -> dict[str, Any]:
+    """The fingerprint of code that trains the same and measures otherwise."""
+    assert code is not None
+    return code | {"metrics": code["metrics"] | OTHER_METRICS}
+
+
+def interrupt(
+    monkeypatch: pytest.MonkeyPatch, where: str, point: Point, root: Path, **options: Any
+) -> None:
+    """Train a point, and stop at a method of `Attempt`."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(f"gensweep.trial.attempt.Attempt.{where}", stop)
+        train([point], root, **options)
+
+
+def test_a_retraining_never_goes_on_from_the_training_that_it_replaces(
+    root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+) -> None:
+    """It is stopped after its first samples, when the old checkpoint is still there."""
+    point = tiny()
+    train([point], root, keep="checkpoint")
+    folder = Ledger(root).folder(point.id)
+    old = Ledger(root).read_record(point.id)
+    (folder / "record.json").write_text(replace(old, code=with_other_metrics(old.code)).to_json())
+    state = checkpoint.load(folder / "checkpoint.pt", point.id, torch.device("cpu"))
+    state["code"] = with_other_metrics(state["code"])
+    with (folder / "checkpoint.pt").open("wb") as file:
+        checkpoint.save(file, point.id, state)
+    interrupt(monkeypatch, "save_checkpoint", point, root, retrain_changed=True)
+    assert not (folder / "record.json").exists()
+    trained.clear()
+    train([point], root)
+    assert trained[0] == point.params["epochs"]
+    assert Ledger(root).read_record(point.id).code == old.code
+
+
+def test_a_stopped_retraining_goes_on_from_its_own_checkpoint(
+    root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+) -> None:
+    point = tiny(epochs=3)
+    train([point], root)
+    path = Ledger(root).folder(point.id) / "record.json"
+    old = Ledger(root).read_record(point.id)
+    path.write_text(replace(old, code={"training": "0" * 12}).to_json())
+    interrupt(monkeypatch, "log_epoch", point, root, retrain_changed=True)
+    # A task writes no samples: there the old record still counts.
+    path.with_name("record.json.replaced").rename(path)
+    trained.clear()
+    train([point], root, retrain_changed=True)
+    assert trained[0] == 2
+    assert Ledger(root).read_record(point.id).metrics == old.metrics
+
+
+def test_epochs_that_other_code_measured_are_said_to_be_of_that_code(
+    root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+) -> None:
+    """A metric is edited while a training is interrupted, which does not start anew for that."""
+    point = tiny()
+    interrupt(monkeypatch, "log_epoch", point, root)
+    path = Ledger(root).folder(point.id) / "checkpoint.pt"
+    state = checkpoint.load(path, point.id, torch.device("cpu"))
+    before = state["code"] = with_other_metrics(state["code"])
+    with path.open("wb") as file:
+        checkpoint.save(file, point.id, state)
+    trained.clear()
+    train([point], root)
+    assert trained[0] == 1
+    assert Ledger(root).read_record(point.id).code == before

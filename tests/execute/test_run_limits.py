@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import shlex
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +16,12 @@ from runs import call, grid, records, write_sweep
 
 from gensweep.core.errors import UserError
 from gensweep.execute.limits import Limits, parse_duration
+from gensweep.execute.notify import Notifier
 from gensweep.execute.order import Order
 from gensweep.execute.plan import Plan
 from gensweep.ledger.state import State
 from gensweep.sweep.point import Point
+from gensweep.system.terminal import Console
 
 
 @pytest.mark.parametrize(
@@ -133,12 +137,50 @@ def test_failures_stop_the_run_and_the_first_one_is_told(
     assert last["points"] == {"failed": 2, "missing": 2}
 
 
-@pytest.mark.parametrize("command", ["no-such-command", "false", "'unbalanced"])
-def test_a_command_that_cannot_be_told_is_a_warning(tmp_path: Path, command: str) -> None:
+def test_a_command_that_fails_is_a_warning(tmp_path: Path) -> None:
     file, root = write_sweep(tmp_path), tmp_path / "results"
-    ended = call(file, "--results", root, "--local", "--notify", command)
+    ended = call(file, "--results", root, "--local", "--notify", "false")
     assert ended.code == 0
-    assert f"--notify {command}: " in ended.out
+    assert "--notify false: exit status 1" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("no-such-command", "there is no program 'no-such-command'"),
+        ("'unbalanced", "No closing quotation"),
+        ("", "names no command"),
+        ("  ", "names no command"),
+    ],
+)
+def test_what_is_no_command_is_an_error_before_anything_starts(
+    tmp_path: Path, command: str, says: str
+) -> None:
+    root = tmp_path / "results"
+    ended = call(write_sweep(tmp_path), "--results", root, "--local", "--notify", command)
+    assert ended.code == 2 and not root.exists()
+    assert f"error: --notify {command!r}"[:15] in ended.error and says in ended.error
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("exec <&-; sleep 0.1", ""),
+        ("sleep 40 & exit 0", ""),
+        (r"printf '\377bad' >&2; sleep 40 & exit 3", "exit status 3: \ufffdbad"),
+        ("sleep 40; true", "ended after 1 s without an end"),
+    ],
+)
+def test_whatever_a_command_does_it_is_waited_for_no_longer_than_it_runs(
+    script: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gensweep.execute.notify.TIMEOUT_SECONDS", 1.0)
+    output = io.StringIO()
+    notifier = Notifier(f"sh -c {shlex.quote(script)}", Console(file=output))
+    began = time.monotonic()
+    notifier.tell_end({})
+    assert time.monotonic() - began < 30
+    assert says in output.getvalue() and bool(says) == bool(output.getvalue())
 
 
 @pytest.mark.parametrize(

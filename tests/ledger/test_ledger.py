@@ -274,7 +274,7 @@ def loop(path: Path) -> None:
         (pipe, "not a regular file"),
         (endless, "not a regular file"),
         (huge, "too large: 4,398,046,511,104 bytes"),
-        (Path.mkdir, "Is a directory"),
+        (Path.mkdir, "should be a file, but is a folder"),
         (loop, "symbolic links"),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from runs import call, t2t, write_sweep
 
 from gensweep.core.errors import ResultsError
 from gensweep.ledger.store_check import check_folders, check_store, list_folders
@@ -38,6 +40,42 @@ def test_folders_and_links_to_folders_are_accepted(tmp_path: Path) -> None:
     (root / "mine" / "tables").symlink_to(elsewhere)
     check_store(Store(root), *list_folders("mine"))
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["record.json", "claim.json", ".lock", "checkpoint.pt", "weights.pt", "history.csv"]
+)
+def test_a_folder_in_place_of_a_point_s_file_is_named_before_its_training(
+    name: str, tmp_path: Path, trained: Counter[int]
+) -> None:
+    root = tmp_path / "results"
+    obstacle = root / "points" / t2t().id / name
+    obstacle.mkdir(parents=True)
+    options = ("--local", "--results", root)
+    file = write_sweep(tmp_path, seeds=2)
+    ended = call(file, *options)
+    assert ended.code == 1 and "Traceback" not in ended.out + ended.error
+    assert f"{obstacle}: should be a file, but is a folder" in ended.out
+    assert dict(trained) == {1: 2}, "the other point is trained, this one is not"
+    obstacle.rmdir()
+    assert call(file, *options).code == 0 and dict(trained) == {1: 2, 0: 2}
+
+
+@pytest.mark.parametrize("name", ["", "samples"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_in_place_of_a_point_s_folder_is_named_before_its_training(
+    name: str, is_link: bool, tmp_path: Path, trained: Counter[int]
+) -> None:
+    root = tmp_path / "results"
+    obstacle = root / "points" / t2t().id / name
+    obstacle.parent.mkdir(parents=True)
+    if is_link:
+        obstacle.symlink_to(tmp_path / "nothing")
+    else:
+        obstacle.write_text("mine")
+    ended = call(write_sweep(tmp_path), "--local", "--results", root)
+    assert ended.code == 1 and not trained
+    assert f"{obstacle}: should be a folder, but is" in ended.out
 
 
 def test_an_error_of_a_write_names_the_file_that_was_meant(tmp_path: Path) -> None:
