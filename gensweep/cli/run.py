@@ -124,8 +124,11 @@ def _show_plan(
     sweep: Sweep, options: RunOptions, calibrate: bool, as_json: bool
 ) -> None:
     from gensweep.execute.dry_run import dry_run
+    from gensweep.system.garbage import pause_collection
 
-    dry_run(sweep, options, Console(), calibrate, as_json)
+    # A plan of 100,000 points creates millions of objects, and all of them stay to its end.
+    with pause_collection():
+        dry_run(sweep, options, Console(), calibrate, as_json)
 
 
 def _train(sweep: Sweep, options: RunOptions) -> int:

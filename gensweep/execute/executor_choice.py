@@ -79,11 +79,11 @@ def _explain_local(
     slots = count_machine_slots(options.resources)
     if slots == 1:
         return "only one trial runs at a time here"
-    packs = make_local_packs(plan, options, budget)
-    if may_grow or not packs:
+    if may_grow or not plan.todo:
         return None
     if len(plan.todo) == 1:
         return "one point is missing"
+    packs = make_local_packs(plan, options, budget)
     if len(packs) == 1:
         return "the missing points are one trial"
     limit = min(slots, len(packs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -84,7 +85,10 @@ class MemoryBudget:
 
     def _estimate_bytes(self, pack: Pack) -> int:
         """Return the need of the pack's largest lane, plus an estimate for each further lane."""
-        first, lanes = pack.points[0], len(pack.courses)
+        first = pack.points[0]
+        if len(pack.points) == 1:
+            return self.needs.get(first.cell, PROCESS_BYTES)
+        lanes = len(pack.courses)
         # A measured need is of a point that was trained alone.
         need = max(
             self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points
@@ -121,14 +125,16 @@ class MemoryBudget:
 
     def sum_largest(self, packs: Iterable[Pack], limit: int) -> list[int]:
         """Return the bytes that the largest 1, 2, ... ``limit`` packs take at once."""
-        sizes = [self.compute_required_bytes(pack) for pack in packs]
-        sizes.sort(reverse=True)
-        return list(accumulate(sizes[:limit]))
+        sizes = map(self.compute_required_bytes, packs)
+        return list(accumulate(heapq.nlargest(limit, sizes)))
 
     def count_fitting(self, packs: Iterable[Pack], limit: int) -> int:
         """Return how many of the largest packs fit at once, at most ``limit``."""
         # The largest, because nobody knows which of them will run at the same time.
-        sums = self.sum_largest(packs, limit)
+        return self._count_free(self.sum_largest(packs, limit))
+
+    def _count_free(self, sums: Sequence[int]) -> int:
+        """Return how many of these sums are not more than what is free."""
         if not self.total:
             return len(sums)
         return sum(size <= self.free for size in sums)
@@ -146,8 +152,10 @@ class MemoryBudget:
         Raises:
             UserError: not even the largest trial fits, or fewer trials than the user requested.
         """
-        fitting = self.count_fitting(packs, limit)
         sums = self.sum_largest(packs, limit)
+        fitting = self._count_free(sums)
+        if fitting and (requested is None or fitting == len(sums)):
+            return fitting
         largest = self.find_largest(packs)
         available = f"this machine has {_format_gb(self.total)}"
         if self.reserve:
@@ -157,15 +165,13 @@ class MemoryBudget:
                 f"not enough memory: up to {self.describe(largest)}, but {available}: "
                 f"{_suggest_smaller(largest)}"
             )
-        if requested is not None and fitting < len(sums):
-            need = (
-                f"the {len(sums)} largest trials need {_format_gb(sums[-1])}, "
-                f"up to {self.describe(largest)}"
-            )
-            raise UserError(
-                f"--max-concurrent {requested}: {need}, and {available}: {fitting} fit"
-            )
-        return fitting
+        need = (
+            f"the {len(sums)} largest trials need {_format_gb(sums[-1])}, "
+            f"up to {self.describe(largest)}"
+        )
+        raise UserError(
+            f"--max-concurrent {requested}: {need}, and {available}: {fitting} fit"
+        )
 
 
 def _suggest_smaller(pack: Pack) -> str:

@@ -12,7 +12,7 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.code_fingerprint import compute_fingerprint
-from gensweep.sweep.courses import Course, Origin
+from gensweep.sweep.courses import Course, CourseKey, Origin
 from gensweep.sweep.point import Point
 
 
@@ -37,7 +37,7 @@ def add_origins(
     if not courses:
         return
     todo = {point.id for point in plan.todo}
-    candidates: dict[str, list[Origin]] = {}
+    candidates: dict[CourseKey, list[Origin]] = {}
     with as_results_error(ledger.store):
         # One listing of a bucket tells of all points.
         store = ledger.store.snapshot(POINTS)
@@ -45,7 +45,7 @@ def add_origins(
             candidates.setdefault(key, []).append(origin)
         known = todo | plan.state.records.keys()
         for point in relatives:
-            if point.course_key not in courses or point.id in known:
+            if point.id in known or point.course_key not in courses:
                 continue
             if store.exists(f"{POINTS}/{point.id}/{CHECKPOINT}"):
                 candidates.setdefault(point.course_key, []).append(
@@ -61,9 +61,9 @@ def add_origins(
 def _find_by_record(
     store: Store,
     records: Iterable[Record],
-    courses: dict[str, Course],
+    courses: dict[CourseKey, Course],
     todo: set[str],
-) -> Iterable[tuple[str, Origin]]:
+) -> Iterable[tuple[CourseKey, Origin]]:
     """Yield the checkpoints of points that have a record, each with the key of its course."""
     wanted = {
         (course[0].model, course[0].seed) for course in courses.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 from gensweep.sweep.courses import Course, group_courses
@@ -36,9 +36,13 @@ def make_packs(points: Iterable[Point], limit: int) -> list[Pack]:
     A lane is a course: points that one training passes through. Packs of one model are about
     equally large.
     """
-    courses = group_courses(points)
+    return pack_courses(group_courses(points), limit)
+
+
+def pack_courses(courses: Iterable[Course], limit: int) -> list[Pack]:
+    """Return every course in one pack, as `make_packs`."""
     if limit <= 1:
-        return [Pack(course) for course in courses]
+        return [Pack.of_courses([course]) for course in courses]
     groups: dict[str, list[Course]] = {}
     for course in courses:
         groups.setdefault(course[-1].pack_key, []).append(course)
@@ -56,7 +60,7 @@ def _split_group(group: list[Course], limit: int) -> list[Pack]:
     bounds = [len(ordered) * pack // count for pack in range(count + 1)]
     packs = []
     for start, end in pairwise(bounds):
-        packs.append(Pack(tuple(chain.from_iterable(ordered[start:end]))))
+        packs.append(Pack.of_courses(ordered[start:end]))
     return packs
 
 

@@ -6,13 +6,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gensweep.core.errors import UserError
 from gensweep.execute.memory_budget import MemoryBudget
 from gensweep.execute.order import Order
-from gensweep.execute.packing import choose_pack_limit, make_packs
+from gensweep.execute.packing import choose_pack_limit, pack_courses
 from gensweep.execute.rates import get_data_share
 from gensweep.execute.resources import Resources, RunOptions
+from gensweep.ledger.expected_records import ExpectedRecords
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.state import State
@@ -69,7 +71,7 @@ class Plan:
                 )
             return total
 
-        packs = make_packs(self.todo, limit)
+        packs = pack_courses(self.courses, limit)
         # Longest first: otherwise a long trial may run alone at the end.
         packs.sort(key=estimate_pack, reverse=True)
         if self.order == Order.seeds:
@@ -78,16 +80,20 @@ class Plan:
             )
         elif self.order == Order.random:
             packs.sort(key=lambda pack: _shuffle_key(pack.points[0]))
+        if not self.origins:
+            return packs
         return [self._add_origins(pack) for pack in packs]
 
     def _add_origins(self, pack: Pack) -> Pack:
         ids = [point.id for point in pack.points if point.id in self.origins]
+        if not ids:
+            return pack
         return Pack(
             pack.points,
             {point_id: self.origins[point_id] for point_id in ids},
         )
 
-    @property
+    @cached_property
     def courses(self) -> list[Course]:
         """The points to train, in courses: each is one training."""
         return group_courses(self.todo)
@@ -166,7 +172,7 @@ def make_plan(
         NewerSchemaError: a record was written by a later gensweep.
         StoreError: a remote results root does not answer, or refuses access.
     """
-    state = ledger.read({point.id: point.expected_record for point in points})
+    state = ledger.read(ExpectedRecords(points))
     todo = []
     for point in points:
         record = state.records.get(point.id)

@@ -68,7 +68,9 @@ def print_shared_epochs(plan: Plan, console: Console) -> None:
     lines = []
     saved = 0
     for course in courses:
-        origins = plan.origins.get(course[0].id, ())
+        origins = plan.origins.get(course[0].id)
+        if not origins:
+            continue
         saved += count_epochs(course) - count_epochs(course, origins)
         for origin in origins:
             epoch = (

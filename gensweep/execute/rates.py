@@ -168,12 +168,19 @@ class Rates:
     def estimate(self, packs: Iterable[Pack]) -> Estimate:
         """Return how long the packs may take."""
         total = Estimate()
+        # All seeds of a cell take the same time.
+        seconds_of_cell: dict[tuple[str, bool], float | None] = {}
         for pack in packs:
             is_packed = len(pack.courses) > 1
             known = 0.0
             for course in pack.courses:
                 longest = course[-1]
-                seconds = self.estimate_seconds(longest, is_packed)
+                key = (longest.cell, is_packed)
+                if key not in seconds_of_cell:
+                    seconds_of_cell[key] = self.estimate_seconds(
+                        longest, is_packed
+                    )
+                seconds = seconds_of_cell[key]
                 if seconds is None:
                     total.unknown += len(course)
                     continue

@@ -71,11 +71,12 @@ class Searcher:
         Raises:
             UserError: Optuna is needed and not installed, or the log is damaged.
         """
-        if self.has_searches:
-            self._replay(
-                read_search_log(self._ledger.store, self._sweep.name),
-                may_ask=may_ask,
-            )
+        if not self.has_searches:
+            return self._sweep
+        self._replay(
+            read_search_log(self._ledger.store, self._sweep.name),
+            may_ask=may_ask,
+        )
         return self._add_points()
 
     def advance(self) -> Sweep:

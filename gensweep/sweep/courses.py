@@ -12,6 +12,10 @@ Course = tuple["Point", ...]
 """Points that one training passes through, the shortest first: each is the start of the next."""
 
 
+CourseKey = tuple[int, str]
+"""The seed of a course, and everything that its points share."""
+
+
 class Origin(NamedTuple):
     """A checkpoint of another point, which is the start of a longer training.
 
@@ -27,15 +31,13 @@ class Origin(NamedTuple):
 
 def group_courses(points: Iterable[Point]) -> list[Course]:
     """Return every point in a course, each course once, in the order of their first points."""
-    groups: dict[str, list[Point]] = {}
+    groups: dict[CourseKey, list[Point]] = {}
     for point in points:
         groups.setdefault(point.course_key, []).append(point)
-    courses = []
     for group in groups.values():
-        courses.append(
-            tuple(sorted(group, key=lambda point: point.last_epoch))
-        )
-    return courses
+        if len(group) > 1:
+            group.sort(key=lambda point: point.last_epoch)
+    return [tuple(group) for group in groups.values()]
 
 
 def assign_starts(
@@ -70,6 +72,8 @@ def assign_starts(
 
 def count_epochs(course: Course, origins: Sequence[Origin] = ()) -> int:
     """Return how many epochs are trained to finish every point of a course."""
+    if not origins:
+        return course[-1].last_epoch
     ends = [point.last_epoch for point in course]
     starts = [origin.epoch or 0 for origin in origins]
     total = 0

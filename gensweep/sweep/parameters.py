@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -61,6 +61,43 @@ def _join_parameters(
     return frozenset(map_owners(model, dataset)) | {"dataset"}
 
 
+class _Layout(NamedTuple):
+    """The parameters of all points of a model and a dataset.
+
+    Attributes:
+        owners: parameter -> the config that declares it.
+        of_model, of_data: the parameters that each of the two declares.
+        order: all parameters and `dataset`, sorted.
+        conditional: those that act only with some values of others.
+    """
+
+    owners: dict[str, type[Config]]
+    of_model: frozenset[str]
+    of_data: frozenset[str]
+    order: list[str]
+    conditional: frozenset[str]
+
+
+@lru_cache(maxsize=256)
+def _make_layout(
+    model: type[Trainable], dataset: type[DataSource]
+) -> _Layout:
+    # To ask pydantic for each of 100,000 points takes longer than to check its values.
+    owners = map_owners(model, dataset)
+    conditional = {
+        key
+        for key, owner in owners.items()
+        if owner.get_extras(key).get("when")
+    }
+    return _Layout(
+        owners,
+        frozenset(model.model_fields),
+        frozenset(dataset.model_fields),
+        sorted({*owners, "dataset"}),
+        frozenset(conditional),
+    )
+
+
 def describe_condition(model: str, key: str, params: dict[str, Any]) -> str:
     """Return in words when a parameter acts that does nothing in a point with these values."""
     owner = get_owner(
@@ -104,19 +141,20 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         raise SweepError(
             f"{model_name} cannot train on {dataset_name!r}; {takes}"
         )
-    owners = map_owners(model, dataset)
+    layout = _make_layout(model, dataset)
     for key in values:
-        if key != "dataset" and key not in owners:
-            known = [*owners, "dataset"]
+        if key != "dataset" and key not in layout.owners:
+            known = [*layout.owners, "dataset"]
             raise SweepError(
                 describe_unknown("parameter", key, known, model_name)
             )
     complete: dict[str, Any] = {"dataset": dataset_name}
-    for owner in (model, dataset):
+    for owner, fields in (
+        (model, layout.of_model),
+        (dataset, layout.of_data),
+    ):
         owner_values = {
-            key: value
-            for key, value in values.items()
-            if key in owner.model_fields
+            key: value for key, value in values.items() if key in fields
         }
         config = configure(owner, owner_values, model_name)
         for key, value in config.model_dump().items():
@@ -126,11 +164,12 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
                 )
             complete[key] = _drop_zero_sign(value)
     # Sorted, so that the order in which a user writes parameters does not matter.
-    resolved = {}
-    for key in sorted(complete):
-        if key == "dataset" or owners[key].is_active(key, complete):
-            resolved[key] = complete[key]
-    return resolved
+    return {
+        key: complete[key]
+        for key in layout.order
+        if key not in layout.conditional
+        or layout.owners[key].is_active(key, complete)
+    }
 
 
 def check_seed(prefix: str, seed: Any) -> None:

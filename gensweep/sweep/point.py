@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from gensweep.core.config import get_last_epoch
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS
 from gensweep.core.values import show_value
-from gensweep.sweep.courses import Course, Origin, group_courses
+from gensweep.sweep.courses import Course, CourseKey, Origin, group_courses
 from gensweep.sweep.parameters import (
     check_seed,
     describe_condition,
@@ -68,8 +69,10 @@ class Point:
     @property
     def cell(self) -> str:
         """The id of the point without its seed, and without what varies with it."""
-        if not self.varied:
-            return self._cell.id
+        return self._varied_cell if self.varied else self._cell.id
+
+    @cached_property
+    def _varied_cell(self) -> str:
         return CellIdentity(self.model, self.cell_params).id
 
     @property
@@ -99,9 +102,9 @@ class Point:
         return self._cell.pack_key
 
     @property
-    def course_key(self) -> str:
+    def course_key(self) -> CourseKey:
         """Equal for points that are the same training, but for the epoch after which it ends."""
-        return f"{self.seed} {self._cell.course_key}"
+        return self.seed, self._cell.course_key
 
     @property
     def last_epoch(self) -> int:
@@ -170,6 +173,17 @@ class Pack:
 
     points: tuple[Point, ...]
     origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def of_courses(courses: Sequence[Course]) -> Pack:
+        """Return a pack with these lanes."""
+        points = courses[0]
+        if len(courses) > 1:
+            points = tuple(chain.from_iterable(courses))
+        pack = Pack(points)
+        # Attributes are frozen; this is the place where cached_property would store the value.
+        pack.__dict__["courses"] = list(courses)
+        return pack
 
     @cached_property
     def courses(self) -> list[Course]:

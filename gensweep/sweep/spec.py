@@ -40,6 +40,7 @@ from gensweep.sweep.searches import check_searches
 from gensweep.sweep.table_choice import TableChoice, check_tables
 from gensweep.sweep.uses import check_uses
 from gensweep.sweep.zips import Zip
+from gensweep.system.garbage import pause_collection
 
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
@@ -115,6 +116,7 @@ class Sweep(Runnable):
         self.uses = check_uses(name, uses)
         self.plugins = list_active_plugins()
         self._asked: tuple[Point, ...] = ()
+        self._grid_points: tuple[Point, ...] = ()
         self.selection_ids: frozenset[str] = frozenset()
         self.searches = check_searches(name, search)
         self.grids = check_grids(
@@ -264,7 +266,7 @@ class Sweep(Runnable):
 
     def points(self) -> list[Point]:
         """Return every cell with every seed, then the points that searches have asked for."""
-        points = self._list_grid_points()
+        points = list(self._list_grid_points())
         if not self._asked:
             return points
         known = {point.id for point in points}
@@ -272,11 +274,16 @@ class Sweep(Runnable):
             point for point in self._asked if point.id not in known
         ]
 
-    def _list_grid_points(self) -> list[Point]:
-        points = []
-        for model, params in self._iter_grid_cells():
-            first = Point(model, params, self.seeds[0])
-            vary = [name for name in self.vary if name in params]
-            # All seeds of a cell share what is computed from its parameters.
-            points += [first.with_seed(seed, vary) for seed in self.seeds]
-        return points
+    def _list_grid_points(self) -> Sequence[Point]:
+        if self._grid_points:
+            return self._grid_points
+        points: list[Point] = []
+        with pause_collection():
+            for model, params in self._iter_grid_cells():
+                first = Point(model, params, self.seeds[0])
+                vary = [name for name in self.vary if name in params]
+                # All seeds of a cell share what is computed from its parameters.
+                points += [first.with_seed(seed, vary) for seed in self.seeds]
+        # A plan of 100,000 points asks for them several times.
+        self._grid_points = tuple(points)
+        return self._grid_points
