@@ -20,29 +20,34 @@ app = typer.Typer()
 CHOICES = (WEIGHTS_ALONE, NOTHING)
 
 
+SweepOrResults = Annotated[
+    str,
+    typer.Argument(
+        help="A sweep file, such as sweeps/layers.py, or its results, such as results/layers.",
+        metavar="SWEEP",
+    ),
+]
+Keep = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT",
+        help="What stays: weights (checkpoints are removed), or nothing (weights, too).",
+    ),
+]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes", help="Remove the files; otherwise only say their sizes."
+    ),
+]
+
+
 @app.command("prune")
 def prune_command(
-    sweep: Annotated[
-        str,
-        typer.Argument(
-            help="A sweep file, such as sweeps/layers.py, or its results, such as results/layers.",
-            metavar="SWEEP",
-        ),
-    ],
+    sweep: SweepOrResults,
     results: Root = "results",
-    keep: Annotated[
-        str,
-        typer.Option(
-            metavar="WHAT",
-            help="What stays: weights (checkpoints are removed), or nothing (weights, too).",
-        ),
-    ] = WEIGHTS_ALONE,
-    yes: Annotated[
-        bool,
-        typer.Option(
-            "--yes", help="Remove the files; otherwise only say their sizes."
-        ),
-    ] = False,
+    keep: Keep = WEIGHTS_ALONE,
+    yes: Yes = False,
 ) -> None:
     """Say how large the checkpoints of a sweep's finished points are, and remove them with --yes.
 
@@ -73,10 +78,8 @@ def prune_command(
         if not plan.files:
             return
         for other, count in find_sweeps_of(ledger, ids, folder).items():
-            print_line(
-                console,
-                f"Sweep {other} has {pluralize(count, 'point')} of these, too.",
-            )
+            shared = pluralize(count, "point")
+            print_line(console, f"Sweep {other} has {shared} of these, too.")
         if not yes:
             print_line(
                 console, "Nothing was removed; --yes removes these files."

@@ -23,55 +23,62 @@ _OF_THE_SCRIPT = {
 """Parameters of `run` that the script decides -> their options."""
 
 
+RunOptions = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- OPTIONS...]",
+        help="Options of run, after two dashes: -- --seeds 5 --set epochs=20.",
+    ),
+]
+Nodes = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Number of nodes.")
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Time limit, such as 90 (minutes) or 4:00:00."
+    ),
+]
+Partition = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Slurm's partition.")
+]
+Account = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Slurm's account.")
+]
+CpusPerTask = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Cores per node; default: complete nodes."
+    ),
+]
+GpusPerNode = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="GPUs per node, such as 2 or a100:2."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory per node, such as 64G."),
+]
+Script = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="SCRIPT", help="File to write; default: the standard output."
+    ),
+]
+
+
 @app.command("slurm")
 def slurm_command(
     file: File,
-    options: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[-- OPTIONS...]",
-            help="Options of run, after two dashes: -- --seeds 5 --set epochs=20.",
-        ),
-    ] = None,
-    nodes: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of nodes.")
-    ] = 1,
-    time: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Time limit, such as 90 (minutes) or 4:00:00.",
-        ),
-    ] = None,
-    partition: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Slurm's partition.")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Slurm's account.")
-    ] = None,
-    cpus_per_task: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Cores per node; default: complete nodes.",
-        ),
-    ] = None,
-    gpus_per_node: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="GPUs per node, such as 2 or a100:2."),
-    ] = None,
-    mem: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Memory per node, such as 64G."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="SCRIPT",
-            help="File to write; default: the standard output.",
-        ),
-    ] = None,
+    options: RunOptions = None,
+    nodes: Nodes = 1,
+    time: TimeLimit = None,
+    partition: Partition = None,
+    account: Account = None,
+    cpus_per_task: CpusPerTask = None,
+    gpus_per_node: GpusPerNode = None,
+    mem: Memory = None,
+    out: Script = None,
 ) -> None:
     """Write an sbatch script that starts Ray on the nodes of a Slurm job and runs a sweep there."""
     from gensweep.cluster.slurm_script import SlurmJob, make_slurm_script

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -17,6 +17,10 @@ from gensweep.data._picture_files import join_first
 from gensweep.data.folder import PictureFiles
 from gensweep.prepare.fingerprint import Scheme, Source
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
+
+if TYPE_CHECKING:
+    from gensweep.data._rijksmuseum.fetch import Tally
+    from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
 
 log = logging.getLogger(__name__)
 NAME = "rijksmuseum"
@@ -144,14 +148,8 @@ def fetch_rijksmuseum(
             stack.enter_context(lock_file(cache / "lock"))
         folder = PortraitFolder(cache)
         services = Services(session, source)
-        portrait_download = PortraitDownload(
-            services,
-            gate,
-            folder,
-            progress,
-            limit,
-        )
-        tally = portrait_download.run(years)
+        download = PortraitDownload(services, gate, folder, progress, limit)
+        tally = download.run(years)
         if folder.entries:
             folder.rewrite_list()
     if not folder.entries:
@@ -161,6 +159,11 @@ def fetch_rijksmuseum(
         raise FetchError(
             f"rijksmuseum: no portrait of {years} from {redact_url(services.base)} ({reason})"
         )
+    return _summarize(folder, tally)
+
+
+def _summarize(folder: PortraitFolder, tally: Tally) -> str:
+    """Return the pictures that are stored now, and those that could not be fetched."""
     count = len(folder.entries)
     summary = f"rijksmuseum: {count:,} pictures, {tally.new:,} of them new"
     parts = [summary, *tally.list_lacks(), f"in {folder.pictures}"]

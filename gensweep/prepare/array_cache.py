@@ -204,23 +204,17 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
     """
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-        arrays = {}
+        fields = _parse_descriptions(entry)
         for group in GROUPS:
+            fields[group] = {}
             for name, description in entry["arrays"][group].items():
-                arrays[group, name] = _map_array(description)
-        lookups = {
-            name: (pair[0], pair[1])
-            for name, pair in entry["lookups"].items()
-        }
-        notes = tuple(map(str, entry["notes"]))
-        counts = {
-            str(name): int(count)
-            for name, count in entry.get("counts", {}).items()
-        }
-        attributes = {
-            str(name): tuple(map(str, values))
-            for name, values in entry.get("attributes", {}).items()
-        }
+                array = _map_array(description)
+                if array is None:
+                    message = "%s of %s is cut short, changed or missing; built again"
+                    log.log(level, message, name, path)
+                    return None
+                fields[group][name] = array
+        return DatasetArrays(**fields)
     except FileNotFoundError:
         return None
     except (
@@ -238,24 +232,25 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
             error,
         )
         return None
-    groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
-    for (group, name), array in arrays.items():
-        if array is None:
-            log.log(
-                level,
-                "%s of %s is cut short, changed or missing; built again",
-                name,
-                path,
-            )
-            return None
-        groups[group][name] = array
-    return DatasetArrays(
-        lookups=lookups,
-        notes=notes,
-        counts=counts,
-        attributes=attributes,
-        **groups,
-    )
+
+
+def _parse_descriptions(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `DatasetArrays` that are no arrays.
+
+    Raises:
+        LookupError, ValueError, TypeError, AttributeError: the entry is damaged.
+    """
+    lookups = entry["lookups"].items()
+    counts = entry.get("counts", {}).items()
+    attributes = entry.get("attributes", {}).items()
+    return {
+        "lookups": {name: (pair[0], pair[1]) for name, pair in lookups},
+        "notes": tuple(map(str, entry["notes"])),
+        "counts": {str(name): int(count) for name, count in counts},
+        "attributes": {
+            str(name): tuple(map(str, values)) for name, values in attributes
+        },
+    }
 
 
 def _map_array(description: dict[str, Any]) -> np.ndarray | None:

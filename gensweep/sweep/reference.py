@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,27 +90,9 @@ def read_reference(
             f"sweep {sweep!r}: reference={show_value(path)} is not the path of a CSV file"
         )
     file = _find_file(Path(path))
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise SweepError(
-            f"reference of sweep {sweep!r}: {file} cannot be read: {error}"
-        ) from None
+    lines = _read_lines(sweep, file)
     header = [name.strip() for name in lines[0]] if lines else []
-    missing = [name for name in _NEEDED if name not in header]
-    if missing:
-        raise SweepError(
-            f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}"
-        )
-    for name in header:
-        if header.count(name) > 1:
-            raise SweepError(f"{file}: two columns are named {name!r}")
-        if name not in _COLUMNS and name not in parameters:
-            valid = [*_COLUMNS, *parameters]
-            raise SweepError(
-                describe_unknown("column", name, valid, str(file))
-            )
+    _check_header(file, header, parameters)
     rows = []
     for number, line in enumerate(lines[1:], 2):
         if not any(text.strip() for text in line):
@@ -127,6 +109,40 @@ def read_reference(
     if not rows:
         raise SweepError(f"{file}: no numbers below the header")
     return rows
+
+
+def _read_lines(sweep: str, file: Path) -> list[list[str]]:
+    """Return the cells of a CSV file, line by line.
+
+    Raises:
+        SweepError: it cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise SweepError(
+            f"reference of sweep {sweep!r}: {file} cannot be read: {error}"
+        ) from None
+
+
+def _check_header(
+    file: Path, header: Sequence[str], parameters: Collection[str]
+) -> None:
+    """Raise SweepError for a missing, an unknown or a repeated column."""
+    missing = [name for name in _NEEDED if name not in header]
+    if missing:
+        raise SweepError(
+            f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}"
+        )
+    for name in header:
+        if header.count(name) > 1:
+            raise SweepError(f"{file}: two columns are named {name!r}")
+        if name not in _COLUMNS and name not in parameters:
+            valid = [*_COLUMNS, *parameters]
+            raise SweepError(
+                describe_unknown("column", name, valid, str(file))
+            )
 
 
 def _find_file(path: Path) -> Path:

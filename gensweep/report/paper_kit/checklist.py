@@ -64,7 +64,17 @@ def write_checklist(
 def _list_entries(
     all_results: Sequence[tuple[Results, Labels]], uses: Sequence[Use]
 ) -> Iterator[Entry]:
-    origins = facts.list_origins(results for results, _ in all_results)
+    yield from _list_experiments(all_results)
+    yield from _list_measurements(all_results)
+    yield from _list_compute(uses)
+    yield from _list_environments(all_results)
+    yield _describe_reproduction(all_results)
+
+
+def _list_experiments(
+    all_results: Sequence[tuple[Results, Labels]],
+) -> Iterator[Entry]:
+    """Yield what was trained: splits, seeds and settings."""
     splits, runs, choices, tried, fixed = [], [], [], [], []
     for results, labels in all_results:
         name = results.sweep.name
@@ -94,6 +104,12 @@ def _list_entries(
         "NeurIPS 4, 6; ACL C2; AAAI hyperparameters",
         fixed,
     )
+
+
+def _list_measurements(
+    all_results: Sequence[tuple[Results, Labels]],
+) -> Iterator[Entry]:
+    """Yield what was measured, and how it was tested."""
     statistics = [
         f"{INTERVAL_METHOD}.",
         "Intervals stay within the range of their metric; comparisons with the best are paired by "
@@ -106,20 +122,30 @@ def _list_entries(
     )
     metrics = list(_describe_metrics(all_results))
     yield Entry("Metrics", "AAAI metrics", metrics)
-    yield from _list_compute(uses)
-    machines = list(
-        # Without the host: reviews are blind.
-        dict.fromkeys(
-            origin.hardware.partition(", host ")[0] for origin in origins
-        )
-    )
+
+
+def _list_environments(
+    all_results: Sequence[tuple[Results, Labels]],
+) -> Iterator[Entry]:
+    """Yield where it was computed: machines and software."""
+    origins = facts.list_origins(results for results, _ in all_results)
+    # Without the host: reviews are blind.
+    machines = [origin.hardware.partition(", host ")[0] for origin in origins]
     yield Entry(
-        "Infrastructure", "NeurIPS 8; ACL C1; AAAI infrastructure", machines
+        "Infrastructure",
+        "NeurIPS 8; ACL C1; AAAI infrastructure",
+        list(dict.fromkeys(machines)),
     )
     software = [facts.describe_software(origins)] if origins else []
     yield Entry(
         "Software and versions", "ACL C4; AAAI infrastructure", software
     )
+
+
+def _describe_reproduction(
+    all_results: Sequence[tuple[Results, Labels]],
+) -> Entry:
+    """Return the commands that make the results again."""
     names = ", ".join(results.sweep.name for results, _ in all_results)
     commands = [
         f"`{getattr(results.sweep, 'command', '')}`"
@@ -130,7 +156,7 @@ def _list_entries(
         f"Each number of {names} has a record with parameters, code, versions and hardware; "
         "`gensweep verify` trains samples of them again and compares."
     )
-    yield Entry("Reproduction", "NeurIPS 4; AAAI code", commands)
+    return Entry("Reproduction", "NeurIPS 4; AAAI code", commands)
 
 
 def _describe_metrics(
