@@ -8,6 +8,7 @@
     │   │   ├── ResultsError           a results folder
     │   │   ├── CodeMismatchError      a worker runs other code than its driver
     │   │   ├── ReportError            a W&B report (report/wandb_report)
+    │   │   ├── ReportItemError        a table or figure of a user's own function
     │   │   └── DataError              a dataset
     │   │       └── FetchError         a download
     │   │           └── _CutOffError   an incomplete download, which is tried again
@@ -103,6 +104,10 @@ class StoreError(OSError):
 
 class RayDiedError(GensweepError):
     """A process that Ray needs has ended; the points in training are not to blame."""
+
+
+class ReportItemError(UserError):
+    """A user's function of a table or figure returns something else, or with wrong arguments."""
 
 
 class DataError(UserError):

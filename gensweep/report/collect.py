@@ -6,11 +6,10 @@ import contextlib
 import errno
 import logging
 import re
-from collections import Counter
 from collections.abc import Collection, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
@@ -23,6 +22,11 @@ from gensweep.ledger.stores import ABANDONED_SECONDS, Store
 from gensweep.report.digest import compute_digest, encode
 from gensweep.report.figures import rendering
 from gensweep.report.figures.rendering import RenderedFigure
+from gensweep.report.item_functions import (
+    leave_out_failure,
+    make_names_unique,
+    make_tables_of,
+)
 from gensweep.report.load import load
 from gensweep.report.page import PAGE, Collected, is_page, render
 from gensweep.report.results import Results
@@ -36,7 +40,6 @@ ALWAYS = ("cells", "leaderboard", "statistics", "reference")
 """Tables that every sweep gets."""
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 """A text that a spreadsheet reads as a number, such as an answer."""
-Named = TypeVar("Named", Table, RenderedFigure)
 COLLECTED = "collected.json"
 """The file with the names of the last collection's files; the next one removes stale ones."""
 _FOLDERS = ("tables", "figures")
@@ -89,8 +92,9 @@ def make(results: Results) -> Collected:
     tables = make_tables(results)
     figures: list[RenderedFigure] = []
     for item in _find_items(FIGURES, results.sweep.figures, results):
-        figures.extend(rendering.render(item, results))
-    return Collected(results, tables, _make_names_unique(figures), digest)
+        with leave_out_failure(item, "figure"):
+            figures += list(rendering.render(item, results))
+    return Collected(results, tables, make_names_unique(figures), digest)
 
 
 def make_tables(results: Results) -> list[Table]:
@@ -100,10 +104,10 @@ def make_tables(results: Results) -> list[Table]:
         TABLES, [*ALWAYS, *results.sweep.tables], results
     ):
         choice = results.sweep.table_choices.get(item.name)
-        for table in item.make(results):
+        for table in make_tables_of(item, results):
             table = apply_choice(table, choice)
             tables.append(_add_notes(table, results))
-    return _make_names_unique(tables)
+    return make_names_unique(tables)
 
 
 def _find_items(
@@ -136,22 +140,6 @@ def _add_notes(table: Table, results: Results) -> Table:
     if not notes:
         return table
     return replace(table, notes=(*table.notes, *notes))
-
-
-def _make_names_unique(items: list[Named]) -> list[Named]:
-    """Return tables or figures with names that differ, so that none overwrites another's file.
-
-    Those of a user's own may have the same name. File systems may ignore the case of a name.
-    """
-    seen: Counter[str] = Counter()
-    unique = []
-    for item in items:
-        key = item.name.casefold()
-        seen[key] += 1
-        if seen[key] > 1:
-            item = item.rename(f"{item.name}-{seen[key]}")
-        unique.append(item)
-    return unique
 
 
 def write_collected(collected: Collected, reload: int = 0) -> list[Path]:

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gensweep.core.errors import ReportItemError
+from gensweep.core.values import show_value
 from gensweep.report.figures.grids import Heatmap, ImageGrid
+from gensweep.report.item_checks import check_texts
 from gensweep.report.measurement import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -201,6 +204,11 @@ class FigureData:
     model: str = ""
 
     def __post_init__(self) -> None:
+        check_texts("FigureData", self, ("name", "title", "caption", "model"))
+        if not hasattr(self.content, "to_frame"):
+            raise ReportItemError(
+                f"FigureData: content={show_value(self.content)} is not a gs.Plot or gs.CustomPlot"
+            )
         # Sentences are put together from parts, some of which are empty.
         for name in ("title", "caption"):
             object.__setattr__(

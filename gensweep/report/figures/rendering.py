@@ -13,6 +13,7 @@ from gensweep.report.figures.data import FigureData
 from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.fonts import choose_families
 from gensweep.report.figures.style import PNG_DPI, RC
+from gensweep.report.item_functions import make_figures_of
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -50,7 +51,7 @@ def render(item: ReportItem, results: Results) -> Iterator[RenderedFigure]:
     The same results give the same bytes.
     """
     with use_style(results):
-        for data in item.make(results):
+        for data in make_figures_of(item, results):
             yield RenderedFigure(data, *render_files(data))
 
 

@@ -15,6 +15,7 @@ from gensweep.report.figures.data import CustomPlot, FigureData, Plot
 from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.grids import Heatmap, ImageGrid
 from gensweep.report.figures.rendering import use_style
+from gensweep.report.item_functions import make_figures_of
 from gensweep.report.measurement import Measurement
 from gensweep.report.paper_kit.captions import describe_figure
 from gensweep.report.paper_kit.figure_layout import (
@@ -91,7 +92,7 @@ def make_kit_figures(
             # Of a user's file that is not here.
             yield f"{results.sweep.name}: the figure {name} is not known"
             continue
-        drawn += FIGURES[name].make(results)
+        drawn += make_figures_of(FIGURES[name], results)
     stems = make_kit_stems([(results.sweep.name, one.name) for one in drawn])
     with use_style(results), _use_paper_style(options.font):
         for stem, data in zip(stems, drawn, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.registries import TABLES
 from gensweep.core.roles import Role
+from gensweep.report.item_functions import make_tables_of
 from gensweep.report.measurement import Measurement, measure
 from gensweep.report.paper_kit.captions import (
     RANKING,
@@ -93,7 +94,7 @@ def make_kit_tables(
             yield f"{results.sweep.name}: the table {name} is not known"
             continue
         choice = results.sweep.table_choices.get(name)
-        for table in TABLES[name].make(results):
+        for table in make_tables_of(TABLES[name], results):
             chosen = apply_choice(table, choice)
             for heading, data in chosen.parts.items():
                 entries.append((chosen, heading, data))

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from gensweep.core.errors import ReportItemError
+from gensweep.core.values import show_value
 from gensweep.ledger.status import STATUSES, Status
+from gensweep.report.item_checks import (
+    check_lists_of_texts,
+    check_mapping,
+    check_texts,
+)
 from gensweep.report.tables.columns import TableData
 from gensweep.sweep.table_choice import TableChoice
 
@@ -47,11 +54,17 @@ class Table(TableChoice):
     full_data: TableData | None = None
 
     def __post_init__(self) -> None:
+        check_texts("Table", self, ("name", "title"))
+        check_lists_of_texts("Table", self, ("notes",))
         # Users' functions may give data frames.
-        object.__setattr__(self, "data", _as_data(self.data))
+        object.__setattr__(self, "data", _as_data("data", self.data))
+        if self.full_data is not None:
+            full_data = _as_data("full_data", self.full_data)
+            object.__setattr__(self, "full_data", full_data)
         if self.sections is not None:
+            check_mapping("Table", self, "sections")
             sections = {
-                heading: _as_data(part)
+                heading: _as_data("sections", part)
                 for heading, part in self.sections.items()
             }
             object.__setattr__(self, "sections", sections)
@@ -72,5 +85,16 @@ class Table(TableChoice):
         return data.to_frame()
 
 
-def _as_data(data: TableData | pd.DataFrame) -> TableData:
-    return data if isinstance(data, TableData) else TableData.from_frame(data)
+def _as_data(argument: str, data: TableData | pd.DataFrame) -> TableData:
+    """Return the values of a table.
+
+    Raises:
+        ReportItemError: they are none.
+    """
+    if isinstance(data, TableData):
+        return data
+    if not hasattr(data, "columns"):
+        raise ReportItemError(
+            f"Table: {argument}={show_value(data)} is not a data frame"
+        )
+    return TableData.from_frame(data)

@@ -23,7 +23,8 @@ from gensweep.report.wandb_report.panels import build_panels, build_run_set
 from gensweep.system.text import pluralize, replace_surrogates
 
 if TYPE_CHECKING:
-    from gensweep.report.results import Results
+    from gensweep.report.item_functions import make_tables_of
+from gensweep.report.results import Results
 
 MAX_ROWS_PER_TABLE = 200
 _COLLAPSED = ("cells", STATISTICS)
@@ -72,7 +73,7 @@ def _make_tables(results: Results) -> list[Table]:
         choice = results.sweep.table_choices.get(name)
         tables += [
             apply_choice(table, choice)
-            for table in TABLES[name].make(results)
+            for table in make_tables_of(TABLES[name], results)
         ]
     return sorted(
         tables,
