@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gensweep.core.errors import SweepError
+from gensweep.core.values import show_value
 
 _COMMA = re.compile(r"(?<!\\),")
 
@@ -125,7 +126,7 @@ def parse_pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
             for value in _COMMA.split(joined)
         ]
         if not equals or not key or not all(values):
-            raise SweepError(f"{option} {text!r} is not KEY=VALUE")
+            raise SweepError(f"{option} {show_value(text)} is not KEY=VALUE")
         if key in pairs:
             raise SweepError(
                 f"{option} names {key} twice; write {option} {key}=V1,V2"

@@ -10,6 +10,8 @@ import typer
 from gensweep.cli.completion import complete_sweep_file
 from gensweep.execute.order import Order
 
+MAX_CORES = 4096
+"""More than any machine has; a larger number is a slip of the hand."""
 File = Annotated[
     Path,
     typer.Argument(
@@ -22,7 +24,10 @@ Seeds = Annotated[
     int | None, typer.Option(metavar="N", help="Use the seeds 0 to N-1.")
 ]
 Cpus = Annotated[
-    int, typer.Option(min=1, help="CPU cores and threads per trial.")
+    int,
+    typer.Option(
+        min=1, max=MAX_CORES, help="CPU cores and threads per trial."
+    ),
 ]
 Gpus = Annotated[
     float | None,

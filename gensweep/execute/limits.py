@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
 
 from gensweep.core.errors import UserError
+from gensweep.core.values import show_value
 from gensweep.system.text import format_duration, pluralize
 
 _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -31,9 +33,9 @@ def parse_duration(option: str, text: str | None) -> float | None:
             match.groups(), _UNIT_SECONDS.values(), strict=True
         ):
             seconds += float(amount or 0) * unit
-    if not seconds:
+    if not seconds or not math.isfinite(seconds):
         raise UserError(
-            f"{option} {text!r} is not a duration such as 2h, 1h30m, 90m or 45s"
+            f"{option} {show_value(text)} is not a duration such as 2h, 1h30m, 90m or 45s"
         )
     return seconds
 

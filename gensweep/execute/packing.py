@@ -56,7 +56,8 @@ def _split_group(group: list[Course], limit: int) -> list[Pack]:
     """Split courses that may share a pack into as few packs as possible."""
     # Neighbours share a pack: with similar fractions and rates they take their steps together.
     ordered = sorted(group, key=_make_sort_key)
-    count = math.ceil(len(ordered) / limit)
+    # In whole numbers: a float loses a limit that is too large for it.
+    count = -(-len(ordered) // limit)
     bounds = [len(ordered) * pack // count for pack in range(count + 1)]
     packs = []
     for start, end in pairwise(bounds):

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from gensweep.core.errors import ResultsError
+from gensweep.core.values import show_value
 from gensweep.ledger.buckets import SCHEMES
 from gensweep.ledger.stores import Store
 from gensweep.system.redaction import redact_secrets
@@ -44,10 +45,15 @@ def open_store(location: str | Path, persistent: bool = True) -> Store:
     _check_path(path)
     try:
         root = Path(path).expanduser().absolute()
+        existing = find_existing_folder(root)
+        is_folder = existing.is_dir()
     except RuntimeError as error:
         raise ResultsError(f"--results {text}: {error}") from None
-    existing = find_existing_folder(root)
-    if not existing.is_dir():
+    except OSError as error:
+        # For example, the name is too long.
+        shown = show_value(text)
+        raise ResultsError(f"--results {shown}: {error.strerror}") from None
+    if not is_folder:
         raise ResultsError(
             f"--results {text}: {existing} is a file, not a folder"
         )
@@ -87,7 +93,7 @@ def _check_path(path: str) -> None:
     except UnicodeEncodeError:
         is_path = False
     if not is_path:
-        raise ResultsError(f"{path!r} is not a path")
+        raise ResultsError(f"--results {path!r} is not a path")
 
 
 def canonical_uri(location: str | Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import TABLES
 from gensweep.report.collect import ALWAYS
+from gensweep.report.item_functions import make_tables_of
 from gensweep.report.page import failures
 from gensweep.report.page.commands import Commands
 from gensweep.report.page.tables import SHOWN_AS_TEXT, STATISTICS
@@ -23,8 +24,7 @@ from gensweep.report.wandb_report.panels import build_panels, build_run_set
 from gensweep.system.text import pluralize, replace_surrogates
 
 if TYPE_CHECKING:
-    from gensweep.report.item_functions import make_tables_of
-from gensweep.report.results import Results
+    from gensweep.report.results import Results
 
 MAX_ROWS_PER_TABLE = 200
 _COLLAPSED = ("cells", STATISTICS)
