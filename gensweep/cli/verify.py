@@ -46,11 +46,8 @@ def verify_command(
 
     The exit status is 1 if a number differs or no point could be compared, else 0.
     """
-    from gensweep.execute.verify import (
-        choose_points,
-        store_comparisons,
-        verify,
-    )
+    from gensweep.execute.verify import choose_points, verify
+    from gensweep.execute.verify_store import store_all
     from gensweep.report.load import load
     from gensweep.report.verified import DIFFERENT, UNCOMPARED
 
@@ -65,11 +62,11 @@ def verify_command(
         console,
         f"Training {pluralize(epochs, 'epoch')} of {pluralize(len(ids), 'point')} again.",
     )
-    comparisons = []
-    for comparison in verify(loaded, ids, epochs, device.value):
-        print_line(console, str(comparison), comparison.style)
-        comparisons.append(comparison)
-    store_comparisons(loaded, comparisons, console)
+    comparisons = store_all(
+        loaded, verify(loaded, ids, epochs, device.value), console
+    )
     outcomes = {comparison.outcome for comparison in comparisons}
-    is_reproduced = DIFFERENT not in outcomes and outcomes != {UNCOMPARED}
+    is_reproduced = (
+        bool(outcomes - {UNCOMPARED}) and DIFFERENT not in outcomes
+    )
     raise typer.Exit(0 if is_reproduced else 1)

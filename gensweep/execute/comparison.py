@@ -124,7 +124,7 @@ class Difference:
 
     Attributes:
         relative: as a share of the larger number's size; infinite if only one training has the
-            number.
+            number, or it is finite in only one.
         absolute: the same in the column's own unit.
     """
 
@@ -177,10 +177,10 @@ def compute_differences(
 
 
 def compute_difference(now: float, before: float) -> Difference:
-    """Return the difference of two numbers; it is infinite if only one of them is defined."""
+    """Return the difference of two numbers; it is infinite if only one of them is finite."""
     if now == before or (math.isnan(now) and math.isnan(before)):
         return Difference()
-    if math.isnan(now) or math.isnan(before):
+    if not (math.isfinite(now) and math.isfinite(before)):
         return Difference(math.inf, math.inf)
     absolute = abs(now - before)
     return Difference(absolute / max(abs(now), abs(before)), absolute)

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from gensweep.core.errors import GensweepError, ResultsError
+from gensweep.core.errors import GensweepError, RecordError
 from gensweep.execute.comparison import (
     MAX_FLIPPED_EXAMPLES,
     TOLERANCES,
     Comparison,
+    compute_difference,
     compute_differences,
     judge_differences,
 )
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.open_store import open_store
 from gensweep.ledger.recorded_points import rebuild_point
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
-from gensweep.report.collect import write
-from gensweep.report.load import load
 from gensweep.report.results import Results
 from gensweep.report.verified import (
     DIFFERENT,
     UNCOMPARED,
-    VERIFIED,
-    read_verified,
 )
 from gensweep.system.environment import get_hardware
-from gensweep.system.terminal import Console
-from gensweep.system.text import print_line
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.train.memory import configure_malloc
 from gensweep.trial.device import describe_device, resolve_device
+
+log = logging.getLogger(__name__)
 
 
 def choose_points(results: Results, sample: int) -> list[str]:
@@ -57,6 +55,7 @@ def choose_points(results: Results, sample: int) -> list[str]:
             "id"
         ].tolist()
     turns = []
+    sample = min(sample, len(finished))
     for turn in range(sample):
         turns += [
             model
@@ -92,11 +91,21 @@ def verify(
     configure_malloc()
     device = resolve_device(device_name)
     for point_id in ids:
-        record = Ledger(results.store).read_record(point_id)
+        try:
+            record = Ledger(results.store).read_record(point_id)
+        except (RecordError, OSError) as error:
+            # A run may have begun to train it again.
+            log.warning("%s is not verified: %s", point_id, error)
+            continue
         try:
             yield _compare_point(results, record, epochs, device)
         except (GensweepError, OSError) as error:
             yield Comparison(record, UNCOMPARED, reason=str(error))
+        except Exception as error:
+            # The code of a user's model may raise anything.
+            log.debug("%s cannot be trained", point_id, exc_info=error)
+            reason = f"{type(error).__name__}: {error}"
+            yield Comparison(record, UNCOMPARED, reason=reason)
 
 
 def _compare_point(
@@ -106,6 +115,13 @@ def _compare_point(
     history = results.load_history(record.id)
     if history is None:
         return Comparison(record, UNCOMPARED, reason="it has no history.csv")
+    contradiction = _find_contradiction(record, history)
+    if contradiction:
+        reason = (
+            f"its history.csv was changed: {contradiction} of the last epoch is another number in "
+            "its record"
+        )
+        return Comparison(record, UNCOMPARED, reason=reason)
     point = rebuild_point(record)
     if not point.model_config().is_trained_by_loop:
         reason = "a task is trained as a whole: run its sweep with other --results to compare"
@@ -159,36 +175,21 @@ def _compare_point(
     )
 
 
+def _find_contradiction(
+    record: Record, history: Mapping[str, np.ndarray]
+) -> str | None:
+    """Return a column whose last number differs from the record's; None if none does."""
+    for name, value in record.metrics.items():
+        if name not in history or not len(history[name]):
+            continue
+        if compute_difference(float(history[name][-1]), value).relative:
+            return name
+    return None
+
+
 def _is_same_machine(
     recorded: Mapping[str, Any], compute_info: Mapping[str, Any]
 ) -> bool:
     """Return whether a record's hardware is this processor and this way of computing."""
     here = {"processor": get_hardware()["processor"], **compute_info}
     return all(recorded.get(name) == value for name, value in here.items())
-
-
-def store_comparisons(
-    results: Results, comparisons: Sequence[Comparison], console: Console
-) -> None:
-    """Store outcomes in the results root, and write tables and page again, which show them.
-
-    An earlier entry of the same point is replaced. If the results root cannot be written, print
-    a line.
-    """
-    sweep = results.folder.name
-    entries = {
-        entry["point"]: entry for entry in read_verified(results.store, sweep)
-    }
-    for comparison in comparisons:
-        entries[comparison.record.id] = comparison.make_entry()
-    # The store of the results is a snapshot, which cannot be written.
-    store = open_store(results.store.root_uri)
-    try:
-        store.write_json(f"{sweep}/{VERIFIED}", list(entries.values()))
-        write(load(store.uri(sweep)))
-    except (OSError, ResultsError) as error:
-        print_line(
-            console,
-            f"This is not stored in {store.uri(sweep)}: {error}",
-            "yellow",
-        )

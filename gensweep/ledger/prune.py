@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from gensweep.core.errors import ResultsError
+from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.keep import keeps_weights
 from gensweep.ledger import claims
 from gensweep.ledger.ledger import Ledger
@@ -15,7 +15,6 @@ from gensweep.ledger.point_files import (
     CHECKPOINT,
     LOCK,
     POINTS,
-    RECORD,
     WEIGHTS,
 )
 from gensweep.ledger.status import Status
@@ -98,11 +97,20 @@ def remove_files(
             is_claimed = holder is not None and claims.is_live(
                 ledger.store, folder, holder
             )
-            if is_claimed or not ledger.store.exists(f"{folder}/{RECORD}"):
+            if is_claimed or not _is_finished(ledger, file.point_id):
                 continue
             ledger.store.remove(f"{folder}/{file.name}")
             removed.append(file)
     return removed
+
+
+def _is_finished(ledger: Ledger, point_id: str) -> bool:
+    """Return whether a point is done: a failed one goes on from its checkpoint."""
+    try:
+        record = ledger.read_record(point_id)
+    except (FileNotFoundError, NotADirectoryError, RecordError):
+        return False
+    return record.status != Status.FAILED
 
 
 def find_sweeps_of(

@@ -28,8 +28,16 @@ EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = (
 def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
     """Return the valid entries of a sweep's verified.json, one for each point."""
     try:
-        entries = parse_json(store.read(f"{sweep}/{VERIFIED}"))
-    except (OSError, ValueError):
+        return parse_verified(store.read(f"{sweep}/{VERIFIED}"))
+    except OSError:
+        return []
+
+
+def parse_verified(content: bytes) -> list[dict[str, Any]]:
+    """Return the valid entries in the content of a verified.json."""
+    try:
+        entries = parse_json(content)
+    except ValueError:
         return []
     if not isinstance(entries, list):
         return []

@@ -131,6 +131,9 @@ def _try_to_load(
         _check_fits(start, reader, training)
         return start
     except FileNotFoundError:
+        if owner is None:
+            # It was there when the run began, and the plan counted on it.
+            warn_of_misfit(reader, point_id, "it is gone")
         return None
     except (
         checkpoint.CheckpointError,
@@ -162,7 +165,9 @@ def _check_fits(start: Start, attempt: Attempt, training: Training) -> None:
         )
 
 
-def warn_of_misfit(attempt: Attempt, point_id: str, error: Exception) -> None:
+def warn_of_misfit(
+    attempt: Attempt, point_id: str, error: Exception | str
+) -> None:
     """Log that a checkpoint is not used."""
     owner = "its checkpoint"
     if point_id != attempt.point.id:

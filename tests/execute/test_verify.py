@@ -31,6 +31,7 @@ from gensweep.ledger.stores import Store
 from gensweep.report.load import load
 from gensweep.report.verified import is_of_today, read_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
+from gensweep.system.signals import Stopped
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 
@@ -270,6 +271,73 @@ def test_a_sample_takes_every_model_in_turn_and_is_spread_over_its_cells() -> No
     assert len(choose_points(results, 99)) == 17
 
 
+def test_a_changed_last_line_of_a_history_contradicts_the_record(sweep: str, root: Path) -> None:
+    """One epoch is trained again, so the comparison alone would not reach that line."""
+    path = root / "points" / min(records(root)) / "history.csv"
+    *others, last = path.read_text().splitlines()
+    numbers = last.split(",")
+    column = others[0].split(",").index("validation/loss")
+    numbers[column] = "0.001"
+    path.write_text("\n".join([*others, ",".join(numbers)]) + "\n")
+    called = call("verify", sweep, "--results", root)
+    assert called.out.count("equal: t2t") == 1
+    assert "its history.csv was changed: validation/loss of the last epoch" in called.out
+
+
+def test_outcomes_before_an_interruption_are_stored(
+    sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_epoch, seeds = Training.run_epoch, []
+
+    def stop_in_the_second(training: Training) -> dict[str, float]:
+        seeds.append(training.seed)
+        if len(seeds) == 2:
+            raise Stopped(2)
+        return run_epoch(training)
+
+    monkeypatch.setattr(Training, "run_epoch", stop_in_the_second)
+    assert call("verify", sweep, "--results", root).code == 130
+    (entry,) = read_verified(Store(root), "tiny")
+    assert entry["outcome"] == "equal"
+    monkeypatch.setattr(Training, "run_epoch", run_epoch)
+    assert call("verify", sweep, "--results", root, "--sample", 10**12).code == 0
+    assert len(read_verified(Store(root), "tiny")) == 2
+
+
+def test_an_unreadable_list_of_outcomes_is_not_replaced(
+    sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Store.read
+
+    def refuse(self: Store, name: str, *rest: Any) -> bytes:
+        if name.endswith("verified.json"):
+            raise PermissionError(13, "Permission denied", name)
+        return read(self, name, *rest)
+
+    monkeypatch.setattr(Store, "read", refuse)
+    called = call("verify", sweep, "--results", root, "--sample", 1)
+    assert called.code == 0 and "This is not stored in" in called.out
+    assert not (root / "tiny" / "verified.json").exists()
+
+
+def test_a_point_in_training_and_a_model_that_raises_stop_no_other(
+    sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model of the first point is broken; a run begins to train the second one again."""
+    ids = [t2t(seed).id for seed in (0, 1)]
+
+    def fail(training: Training) -> dict[str, float]:
+        (root / "points" / ids[1] / "record.json").unlink()
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Training, "run_epoch", fail)
+    monkeypatch.setattr("gensweep.execute.verify.choose_points", lambda *_: ids)
+    called = call("verify", sweep, "--results", root)
+    assert called.code == 1
+    assert f"not compared: {ids[0]}: RuntimeError: broken" in called.out
+    assert f"{ids[1]} is not verified: " in called.error
+
+
 def test_verifying_leaves_records_and_histories_alone(sweep: str, root: Path) -> None:
     before = files(root / "points")
     assert call("verify", sweep, "--results", root).code == 0
@@ -302,6 +370,11 @@ def test_a_number_that_one_training_lacks_has_moved_without_bound() -> None:
     assert compute_difference(2.0, 1.0).relative == 0.5
     assert compute_difference(math.nan, math.nan).relative == 0.0
     assert compute_difference(3.0, math.nan).relative == math.inf
+    for now, before in ((3.0, math.inf), (-math.inf, 3.0), (math.inf, -math.inf)):
+        assert compute_difference(now, before).relative == math.inf
+        difference = {"train/loss": compute_difference(now, before)}
+        assert judge_differences(difference, 0.005, 0.0) == "different"
+    assert compute_difference(math.inf, math.inf).relative == 0.0
 
 
 def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
