@@ -1,4 +1,4 @@
-"""Where outcomes of `verify` go: each into the results root as soon as it is known."""
+"""The store of outcomes of `verify`: each goes into the results root as soon as it is known."""
 
 from __future__ import annotations
 
