@@ -9,7 +9,7 @@ demo: $(INSTALLED)
 	$(BIN)/gensweep sweeps/demo.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

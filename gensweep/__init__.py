@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from gensweep.sweep.grid import Grid
     from gensweep.sweep.point import Point
     from gensweep.sweep.questions import Compare
+    from gensweep.sweep.ranges import Integer, Log, Uniform
     from gensweep.sweep.search import Search
     from gensweep.sweep.search_arguments import Confirm
-    from gensweep.sweep.space import Integer, Log, Uniform
     from gensweep.sweep.spec import Sweep
     from gensweep.sweep.zips import Zip
 
@@ -96,8 +96,8 @@ _MODULES = {
     "FigureData": "gensweep.report.figures.data",
     "Grid": "gensweep.sweep.grid",
     "Mark": "gensweep.report.figures.data",
-    "Integer": "gensweep.sweep.space",
-    "Log": "gensweep.sweep.space",
+    "Integer": "gensweep.sweep.ranges",
+    "Log": "gensweep.sweep.ranges",
     "Model": "gensweep.core.model",
     "Network": "gensweep.nn.base_network",
     "Panel": "gensweep.report.figures.data",
@@ -112,7 +112,7 @@ _MODULES = {
     "Sweep": "gensweep.sweep.spec",
     "Table": "gensweep.report.tables",
     "Zip": "gensweep.sweep.zips",
-    "Uniform": "gensweep.sweep.space",
+    "Uniform": "gensweep.sweep.ranges",
     "check": "gensweep.inspect.check",
     "collect": "gensweep.report.page.collect_sweeps",
     "dataset": "gensweep.core.declare",

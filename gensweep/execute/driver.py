@@ -6,7 +6,6 @@ import shlex
 from dataclasses import asdict, dataclass
 
 from gensweep.execute.datasets import publish_datasets
-from gensweep.execute.missing import RunContext, train_missing
 from gensweep.execute.notify import Notifier
 from gensweep.execute.plan import (
     make_plan,
@@ -21,6 +20,7 @@ from gensweep.execute.resources import RunOptions
 from gensweep.execute.resume_hint import ResumeHint
 from gensweep.execute.run_end import list_bad, print_failures, print_limit
 from gensweep.execute.searching import Searcher, check_filters
+from gensweep.execute.train_missing import RunContext, train_missing
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.ledger.open_store import open_store

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gensweep.core.errors import UserError
 from gensweep.core.values import show_value
-from gensweep.plugins.following import (
+from gensweep.plugins.shipped_files import (
     PACKAGE,
     add_scripts,
     follow_imports,

@@ -14,12 +14,6 @@ from gensweep.ledger.search_log import SearchInfo, read_search_log
 from gensweep.ledger.state import State
 from gensweep.ledger.status import STATUSES, Status
 from gensweep.ledger.stores import Store, as_results_error
-from gensweep.report.measured import (
-    collect_example_counts,
-    explain_missing_values,
-    load_validation_values,
-    upgrade_record,
-)
 from gensweep.report.objectives import choose_objectives, describe_objectives
 from gensweep.report.parameters import (
     list_datasets,
@@ -28,6 +22,12 @@ from gensweep.report.parameters import (
     split_parameters,
 )
 from gensweep.report.points import build_point_frame, collect_metrics
+from gensweep.report.record_metrics import (
+    collect_example_counts,
+    explain_missing_values,
+    load_validation_values,
+    upgrade_record,
+)
 from gensweep.report.results import Results
 from gensweep.report.searches import keep_results
 from gensweep.report.summary import build_cell_frame

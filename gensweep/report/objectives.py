@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import ResultsError, describe_unknown
-from gensweep.report.measured import VALIDATION
+from gensweep.report.record_metrics import VALIDATION
 
 if TYPE_CHECKING:
     from gensweep.ledger.manifest import CellInfo, MetricInfo, SweepFile

@@ -11,7 +11,7 @@ from gensweep.core.soundness import FORMER_DOCS, MIN_PICTURES
 from gensweep.ledger.manifest import MetricInfo, SweepFile
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
-from gensweep.report.measured import (
+from gensweep.report.record_metrics import (
     TEST_PREFIX,
     filter_sound,
     rename_to_current,

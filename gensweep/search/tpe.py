@@ -16,8 +16,8 @@ from gensweep.ledger.status import Status
 from gensweep.search.halving import get_told_level
 from gensweep.search.sampling import compute_seed, import_optuna
 from gensweep.search.trials import Trial
+from gensweep.sweep.ranges import Choice, Dimension, Integer, Log
 from gensweep.sweep.search import Search
-from gensweep.sweep.space import Choice, Dimension, Integer, Log
 
 if TYPE_CHECKING:
     import optuna

@@ -10,7 +10,7 @@ from gensweep.core.config import Config
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.sweep.parameters import map_owners, resolve_params
-from gensweep.sweep.space import Dimension, Integer, count_values
+from gensweep.sweep.ranges import Dimension, Integer, count_values
 
 _MAX_BRANCHES = 10_000
 """More combinations of deciding values than this are not counted one by one."""

@@ -13,7 +13,7 @@ from gensweep.sweep.parameters import (
     resolve_params,
     unwrap_scalar,
 )
-from gensweep.sweep.space import (
+from gensweep.sweep.ranges import (
     Choice,
     Dimension,
     Uniform,

@@ -101,7 +101,7 @@ def test_a_used_up_budget_leaves_points_missing_and_says_how_to_go_on(
     # The clock is read once at the start, and before each of the rounds and points.
     ticks = itertools.count(0, 22)
     slow = partial(Limits, clock=lambda: next(ticks))
-    monkeypatch.setattr("gensweep.execute.missing.Limits", slow)
+    monkeypatch.setattr("gensweep.execute.train_missing.Limits", slow)
     command, heard = make_listener(tmp_path)
     options = ["--results", root, "--local", "--time-budget", "80s", "--notify", command]
     ended = call(file, *options)

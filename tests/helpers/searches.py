@@ -16,9 +16,9 @@ from gensweep.ledger.stores import Store
 from gensweep.search.outcomes import Outcomes
 from gensweep.search.replay import ReadOutcomes, Replay
 from gensweep.sweep.point import Point
+from gensweep.sweep.ranges import Log
 from gensweep.sweep.search import Search
 from gensweep.sweep.search_arguments import Confirm
-from gensweep.sweep.space import Log
 
 METRIC = "validation/exact_match"
 

@@ -1,21 +1,28 @@
-"""The source of the package, parsed."""
+"""The source of the package, parsed when a test needs it."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-
-
 SOURCE = ROOT / "gensweep"
+FILES = [path.relative_to(SOURCE).as_posix() for path in sorted(SOURCE.rglob("*.py"))]
+"""Names of the package's files."""
 
 
-FILES = {
-    path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text())
-    for path in sorted(SOURCE.rglob("*.py"))
-}
+@cache
+def parse_file(name: str) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse((SOURCE / name).read_text())
+
+
+@cache
+def list_nodes(name: str) -> list[ast.AST]:
+    """Return every node of a file."""
+    return list(ast.walk(parse_file(name)))
 
 
 def skips_types(node: ast.AST) -> Iterator[ast.AST]:

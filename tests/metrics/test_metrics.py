@@ -33,7 +33,7 @@ from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
 from gensweep.nn.base_network import Network
-from gensweep.report.measured import UNDEFINED
+from gensweep.report.record_metrics import UNDEFINED
 from gensweep.train.networks import build_network
 
 PINNED = 2.9630

@@ -17,7 +17,7 @@ from runs import call
 from gensweep.core.errors import CodeMismatchError, SweepError, UnknownNameError, UserError
 from gensweep.core.registries import MODELS
 from gensweep.core.registry import activate_layers
-from gensweep.plugins import following, installed
+from gensweep.plugins import installed, shipped_files
 from gensweep.plugins.loader import list_active_plugins, load_plugin, load_plugins
 from gensweep.plugins.source import read_plugin
 from gensweep.plugins.worker import load_shipped_plugins
@@ -242,7 +242,7 @@ def test_two_files_with_one_name_are_refused(project: Path) -> None:
 
 
 def test_all_files_together_have_a_limit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "MAX_BYTES", 900)
+    monkeypatch.setattr(shipped_files, "MAX_BYTES", 900)
     with pytest.raises(
         UserError, match="this file and what travels with it are larger than 900 bytes"
     ):

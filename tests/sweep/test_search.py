@@ -14,8 +14,8 @@ from gensweep.core.errors import SweepError, UnknownNameError
 from gensweep.core.registries import MODELS
 from gensweep.core.run import Range
 from gensweep.core.task import task
+from gensweep.sweep.ranges import count_values
 from gensweep.sweep.search_arguments import MAX_TRIALS
-from gensweep.sweep.space import count_values
 
 
 def make(**changes: Any) -> Search:

@@ -17,8 +17,8 @@ from gensweep.report.figures.files import read_picture_file
 from gensweep.report.figures.samples import LAST_SHEET
 from gensweep.report.figures.selection import select_best_and_others
 from gensweep.report.figures.settings import describe_sheet_rows
-from gensweep.report.measured import VALIDATION
 from gensweep.report.page import Collected
+from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.remarks import has_values
 
 if TYPE_CHECKING:

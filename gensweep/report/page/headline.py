@@ -10,8 +10,8 @@ from gensweep.report.figures.selection import (
     ShownCell,
     select_best_and_others,
 )
-from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement
+from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.references import list_published
 from gensweep.report.remarks import has_values
 from gensweep.report.stats.marks import (

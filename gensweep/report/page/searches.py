@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement
+from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.stats.search_cost import list_steps
 from gensweep.report.tables.search import describe_search
 from gensweep.report.tables.text_cells import NOTHING, format_measurement

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.roles import Role
 from gensweep.ledger.status import Status
-from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement, round_measurement
 from gensweep.report.paper_kit.macro_names import make_names
 from gensweep.report.paper_kit.options import KitOptions
+from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.tables.latex_cells import format_power
 from gensweep.report.tables.latex_text import escape
 from gensweep.report.tables.sweep import rank_values

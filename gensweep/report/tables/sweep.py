@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import register_table
 from gensweep.ledger.status import Status
-from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement
+from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.notes import has_lost_points
