@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,6 +76,14 @@ Tables = Annotated[
     ),
 ]
 Rows = Annotated[int, typer.Option(min=1, help="Most rows of a leaderboard.")]
+Comparisons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare",
+        metavar="KEY=A,B",
+        help="Macros for the question whether value A of a parameter is better than B; repeat it.",
+    ),
+]
 Typeface = Annotated[
     Font, typer.Option(help="Typeface of figures and of the example.")
 ]
@@ -98,6 +106,7 @@ def paper_command(
     labels: LabelTexts = None,
     tables: Tables = None,
     rows: Rows = 10,
+    comparisons: Comparisons = None,
     font: Typeface = Font.computer_modern,
     overwrite: Overwrite = False,
     verbose: Verbose = False,
@@ -120,6 +129,7 @@ def paper_command(
         labels=_parse_labels(labels),
         tables=tuple(tables or ()),
         rows=rows,
+        comparisons=_parse_comparisons(comparisons),
         font=font.value,
     )
     kit = make_kit([load(path) for path in unique.values()], options)
@@ -144,6 +154,24 @@ def _print_outcome(outcome: Written, out: Path, console: Console) -> None:
             f"Edited since, and left as they are: {edited} (--overwrite replaces them)",
         )
     print_line(console, f"Typeset the example: cd {out} && pdflatex main")
+
+
+def _parse_comparisons(
+    texts: list[str] | None,
+) -> list[tuple[str, Any, Any]]:
+    """Return a parameter and two of its values for each option."""
+    from gensweep.sweep.load import parse_value
+
+    comparisons = []
+    for text in texts or []:
+        for axis, values in parse_pairs("--compare", [text]).items():
+            if len(values) != 2 or values[0] == values[1]:
+                raise UserError(
+                    f"--compare {text!r} does not name two values, as in KEY=A,B"
+                )
+            first, second = map(parse_value, values)
+            comparisons.append((axis, first, second))
+    return comparisons
 
 
 def _parse_labels(texts: list[str] | None) -> dict[str, str]:

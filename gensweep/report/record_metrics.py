@@ -6,11 +6,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from gensweep.core.dataset import TEST_SHARE
 from gensweep.core.own_data import OWN_DATA
+from gensweep.core.registry import list_active_layers
 from gensweep.core.soundness import (
+    ATTRIBUTE_READER_METRIC,
+    READER_METRIC,
     TEST_SPLIT,
     explain_unsound,
     get_current_name,
@@ -26,6 +30,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 VALIDATION = "validation/"
 TEST_PREFIX = "test/"
+READER_ACCURACIES = (
+    f"{TEST_SPLIT}/{READER_METRIC}",
+    f"{TEST_SPLIT}/{ATTRIBUTE_READER_METRIC}",
+)
+Basis = tuple[
+    tuple[tuple[str, int], ...],
+    tuple[tuple[str, float], ...],
+    tuple[str, ...],
+]
+"""Counts of examples, accuracies of readers, and the user's files that declare metrics."""
 UNDEFINED = re.compile(r"[Nn]ot defined (?:if|where|without) [^.;]+")
 """The part of a metric's documentation that says when it has no value."""
 
@@ -122,12 +136,33 @@ def _parse_last_validation(history: bytes, epochs: int) -> dict[str, float]:
 
 def filter_sound(record: Record, names: Iterable[str]) -> list[str]:
     """Return those metrics whose value says something about the record's point."""
-    sound = []
-    for name in names:
-        bare = name.removeprefix(VALIDATION)
-        if explain_unsound(bare, record.examples, record.metrics) is None:
-            sound.append(name)
-    return sound
+    return list(_list_sound(tuple(names), _get_basis(record)))
+
+
+@lru_cache(maxsize=4096)
+def _list_sound(names: tuple[str, ...], basis: Basis) -> tuple[str, ...]:
+    return tuple(
+        name for name in names if _explain_unsound(name, basis) is None
+    )
+
+
+def _get_basis(record: Record) -> Basis:
+    """Return what decides which metrics of a record mean something: of most records, the same."""
+    accuracies = []
+    for name in READER_ACCURACIES:
+        value = record.metrics.get(name)
+        if value is not None:
+            accuracies.append((name, value))
+    counts = tuple(record.examples.items())
+    return counts, tuple(accuracies), list_active_layers()
+
+
+@lru_cache(maxsize=65536)
+def _explain_unsound(name: str, basis: Basis) -> str | None:
+    """Return why a metric of a point means nothing; None if it is sound."""
+    counts, accuracies, _ = basis
+    bare = name.removeprefix(VALIDATION)
+    return explain_unsound(bare, dict(counts), dict(accuracies))
 
 
 def explain_missing_values(
@@ -159,9 +194,10 @@ def explain_missing_values(
             if record is None or record.status != Status.OK:
                 continue
             values = validated.get(point, {})
+            basis = _get_basis(record)
             for name in names:
                 reason = _explain_missing_value(
-                    name, metrics[name], record, values
+                    name, metrics[name], record, basis, values
                 )
                 if reason is None:
                     continue
@@ -175,14 +211,14 @@ def _explain_missing_value(
     name: str,
     info: MetricInfo,
     record: Record,
+    basis: Basis,
     validated: Mapping[str, float],
 ) -> str | None:
     """Return why a point has no value of a metric; None if it has one."""
-    bare = name.removeprefix(VALIDATION)
-    reason = explain_unsound(bare, record.examples, record.metrics)
+    reason = _explain_unsound(name, basis)
     if reason is not None:
         return reason
-    if name == bare:
+    if not name.startswith(VALIDATION):
         return (
             None
             if TEST_PREFIX + name in record.metrics

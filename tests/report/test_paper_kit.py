@@ -19,6 +19,7 @@ from gensweep.core.errors import ResultsError, UserError
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.report.measurement import measure
+from gensweep.report.paper_kit.columns import Cell, NumberFormat, PaperColumn, make_columns
 from gensweep.report.paper_kit.compute import SUPERSEDED, collect_uses, describe_machine
 from gensweep.report.paper_kit.files import write_files
 from gensweep.report.paper_kit.kit import make_kit
@@ -27,6 +28,7 @@ from gensweep.report.paper_kit.macro_names import make_names, spell
 from gensweep.report.paper_kit.numbers import Form, choose_form
 from gensweep.report.paper_kit.options import KitOptions
 from gensweep.report.paper_kit.widths import measure as measure_width
+from gensweep.report.tables.columns import Column, Kind
 
 
 def depths(root: Path, **changes) -> Path:
@@ -121,6 +123,45 @@ def test_macros_say_mean_interval_and_n(results):
     assert (macros["gsSweepPointsOk"], macros["gsSweepPointsMissing"]) == ("4", "2")
 
 
+def test_macros_say_what_findings_say(tmp_path):
+    cells = [cell(0, 1, 2, lr=rate) for rate in (0.1, 0.2, 0.3)]
+    for one, mean in zip(cells, (0.9, 0.5, 0.1), strict=True):
+        for seed, noise in enumerate((0.0, 0.04, -0.03)):
+            write_record(tmp_path, one, seed, char_accuracy=mean + noise * mean**2)
+    results = load(write_sweep(tmp_path, cells))
+    options = KitOptions(comparisons=[("lr", 0.1, 0.3)])
+    macros = read_macros(make_kit([results], options).files["numbers.tex"])
+    finding = next(one for one in results.findings if "Is one value of lr" in one.question)
+    start = "gsSweepIsOneValueOfLrTheBestForTextToTextByCharAccuracy"
+    assert macros[f"{start}Verdict"] == finding.verdict == "yes"
+    low, high = finding.low, finding.high
+    assert macros[f"{start}Estimate"] == rf"\ensuremath{{+{finding.estimate:.3f}}}"
+    assert macros[f"{start}Interval"] == rf"\ensuremath{{[{low:.3f}, {high:.3f}]}}"
+    assert 0.001 < finding.p_corrected < 0.05
+    assert macros[f"{start}P"] == rf"\ensuremath{{p = {finding.p_corrected:.3f}}}"
+    assert macros[f"{start}N"] == "3"
+    (alone,) = results.compare("lr", 0.1, 0.3)
+    compared = "gsSweepIsLrZeroPointOneBetterThanLrZeroPointThreeForTextToTextByCharAccuracy"
+    assert macros[f"{compared}Full"].startswith(rf"\ensuremath{{+{alone.estimate:.3f}\ [")
+    pvalue = float(macros[f"{compared}P"].split()[-1].rstrip("}"))
+    assert pvalue > alone.p_corrected, "corrected together with the questions of the sweep"
+    plain = read_macros(make_kit([results], KitOptions()).files["numbers.tex"])
+    assert macros.keys() - plain.keys() == {
+        f"{compared}{part}" for part in ("Verdict", "Estimate", "Interval", "Full", "P", "N")
+    }
+
+
+def test_a_question_without_an_answer_has_no_number(tmp_path):
+    cells = [cell(0, lr=rate) for rate in (0.1, 0.2)]
+    for one in cells:
+        write_record(tmp_path, one, 0, char_accuracy=0.5)
+    results = load(write_sweep(tmp_path, cells))
+    macros = read_macros(make_kit([results], KitOptions()).files["numbers.tex"])
+    start = f"gsSweep{spell(results.findings[0].question)}"
+    assert macros[f"{start}Verdict"] == "not enough data"
+    assert macros[f"{start}P"] == r"\textbf{??}"
+
+
 # --- tables
 
 
@@ -171,9 +212,42 @@ def test_the_best_and_what_cannot_be_told_from_it_are_bold(tmp_path):
             write_record(tmp_path, one, seed, char_accuracy=mean + shift)
     files = make_kit([load(write_sweep(tmp_path, cells))], KitOptions()).files
     rows = read_rows(files["tables/sweep-leaderboard-text-to-text.tex"])
-    assert [r"\textbf" in row for row in rows] == [True, True, False]
+    assert [r"& \gsbest 0." in row for row in rows] == [True, True, False]
     caption = files["tables/sweep-leaderboard-text-to-text-caption.txt"]
     assert "Bold: not distinguishable" in caption
+
+
+def test_numbers_stand_in_columns_of_siunitx(tmp_path):
+    cells = [cell(0, 1, lr=rate) for rate in (0.1, 0.025, 0.5)]
+    for one, loss in zip(cells, (-12.5, 3.25, 0.5), strict=True):
+        for seed in (0, 1):
+            write_record(tmp_path, one, seed, char_accuracy=0.5, loss=loss + seed / 10)
+    options = KitOptions(metrics=("loss",))
+    files = make_kit([load(write_sweep(tmp_path, cells))], options).files
+    table = files["tables/sweep-leaderboard-text-to-text.tex"]
+    assert r"{@{}S[table-format=1.3]S[table-format=-2.2]@{\,}l@{}}" in table
+    assert r"\usepackage{booktabs,siunitx}" in table
+    rows = read_rows(table)
+    assert any(row.startswith("0.025 & 3.30 & {") for row in rows), rows
+    assert any(row.startswith("0.1 & -12.45 & {") for row in rows), rows
+    assert r"{rate} & " in table or r"{learning rate} & " in table
+
+
+def test_texts_and_powers_are_not_read_as_numbers():
+    cells = [(Cell("5", "5"),), (Cell("--", "--"),)]
+    column = PaperColumn("n", cells, True)
+    assert column.number_format == NumberFormat(False, 1, 0)
+    assert PaperColumn("n", cells, False).number_format is None
+    power = (Cell(r"$3 \times 10^{-5}$", "3e-05"),)
+    assert PaperColumn("lr", [*cells, power], True).number_format is None
+    assert NumberFormat(True, 2, 3).write() == "-2.3"
+    assert NumberFormat(True, 2, 3).get_widest() == "+00.000"
+
+
+def test_small_p_values_are_bounds(results):
+    column = Column("McNemar p", [1.4e-305, 0.0371, math.nan], Kind.NUMBER, form=".2g")
+    (made,) = make_columns([column], Labels([], {}))
+    assert [cells[0].text for cells in made.cells] == ["< 0.001", "0.037", "–"]
 
 
 def test_small_letters_of_computer_modern_are_wider():
@@ -322,6 +396,13 @@ def test_the_command_writes_and_refuses(tmp_path, monkeypatch):
     assert ended.code == 0 and "left as they are: methods.tex" in ended.out
     table = (out / "tables/sweep-leaderboard-text-to-text.tex").read_text()
     assert "right," in table and "match" not in table
+    ended = call(*arguments, "--compare", "encoder_layers=1,2")
+    assert ended.code == 0
+    assert "EncoderLayersOneBetterThanEncoderLayersTwo" in (out / "numbers.tex").read_text()
+    ended = call(*arguments, "--compare", "encoder_layer=1,2")
+    assert ended.code == 2 and "did you mean 'encoder_layers'" in ended.error
+    ended = call(*arguments, "--compare", "encoder_layers=1")
+    assert ended.code == 2 and "does not name two values" in ended.error
     ended = call(*arguments, "--metric", "exact_mach")
     assert ended.code == 2 and "did you mean 'exact_match'" in ended.error
     ended = call(*arguments[:2], "--out", "s3://bucket/paper")
@@ -329,6 +410,14 @@ def test_the_command_writes_and_refuses(tmp_path, monkeypatch):
 
 
 # --- LaTeX
+
+
+def has_latex(package: str) -> bool:
+    """Whether pdfLaTeX is here, and a package for it."""
+    if not shutil.which("pdflatex") or not shutil.which("kpsewhich"):
+        return False
+    command = ["kpsewhich", f"{package}.sty"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def typeset(folder: Path) -> str:
@@ -341,7 +430,7 @@ def typeset(folder: Path) -> str:
 
 
 @pytest.mark.latex
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex")
+@pytest.mark.skipif(not has_latex("siunitx"), reason="no pdflatex, or no siunitx")
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("build", [generous, hostile])
 def test_the_example_is_typeset_without_an_overfull_box(tmp_path, build, columns):
@@ -351,3 +440,4 @@ def test_the_example_is_typeset_without_an_overfull_box(tmp_path, build, columns
     write_files(tmp_path / "paper", make_kit([load(build(tmp_path))], options).files)
     log = typeset(tmp_path / "paper")
     assert "Overfull" not in log
+    assert not re.search(r"(siunitx|Font) Warning", log), "bold digits, and columns of numbers"

@@ -20,6 +20,7 @@ BOLD_NOTE = "Bold: not distinguishable from the best (one-sided paired t-tests, 
 CUT_NOTE = "Square brackets: an interval that the range of the metric cuts."
 AUTHORS = "Demmenie, Holterman and Westhoff (2024)"
 PUBLISHED_NOTE = f"Published: {AUTHORS}, from one run per number."
+_UNDERSCORES = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _PAPER = re.compile(
     r"\b[Pp]aper: numbers of its (Table \d(?: and Table \d)*)"
 )
@@ -53,10 +54,21 @@ def describe_table(
         sentences.append(BOLD_NOTE)
     if any(value.is_cut for value in selection.values):
         sentences.append(CUT_NOTE)
+    if not selection.values:
+        # Columns of other numbers are explained by the table itself.
+        sentences += [_write_note(note, labels) for note in table.notes]
     sentences += _describe_rest(table, selection)
     if results.selection_note:
         sentences.append(f"{results.selection_note}.")
     return " ".join(sentences)
+
+
+def _write_note(note: str, labels: Labels) -> str:
+    """Return a note of a table as a sentence of a caption; names of columns are words."""
+    text = _UNDERSCORES.sub(
+        lambda name: labels.get(name[0]), labels.write(note)
+    )
+    return capitalize(text) if text.endswith(".") else f"{capitalize(text)}."
 
 
 def _title_ranking(

@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from gensweep.core.values import is_number
 from gensweep.report.measurement import Measurement, NotMeasured
 from gensweep.report.paper_kit.labels import Labels
 from gensweep.report.paper_kit.numbers import Form, choose_form
+from gensweep.report.tables import text_cells
 from gensweep.report.tables.columns import Column, Kind
 from gensweep.report.tables.latex_cells import NOTHING, format_cell
 from gensweep.report.tables.latex_text import escape
-from gensweep.report.tables.text_cells import format_text
+from gensweep.report.tables.text_cells import UNMEASURED, format_text
 
 ARROWS = {"max": r"$\uparrow$", "min": r"$\downarrow$"}
 """Behind the header of a metric: where better is."""
 NAMING_COLUMNS = ("model", "metric", "parameter")
 """Columns whose values are names that have labels."""
+BEST = r"\gsbest"
+"""The command before a number that cannot be told from the best one."""
+NOT_AVAILABLE = "n/a"
+"""Of a row that was trained, but not measured."""
+ABSENT = (NOT_AVAILABLE, UNMEASURED, NOTHING, text_cells.NOTHING, "")
+"""Texts of cells without a number, in a column of numbers."""
+PLAIN_NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
+P_VALUES = ("p", "corrected", "equal", "McNemar p")
+"""Names of columns of p-values."""
+SMALLEST_P = 0.001
+"""Smaller p-values are written as below it: their digits say more than the tests can."""
 SPREAD_SIZE = r"\scriptsize"
 """The size of the type of intervals."""
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """The digits of a column of numbers, whose points stand in line.
+
+    Attributes:
+        has_sign: whether any number is negative.
+        integers: the most digits before the point.
+        decimals: the most digits after it.
+    """
+
+    has_sign: bool
+    integers: int
+    decimals: int
+
+    def write(self) -> str:
+        """Return it as siunitx takes it, such as `-1.3`."""
+        sign = "-" if self.has_sign else ""
+        return f"{sign}{self.integers}.{self.decimals}"
+
+    def get_widest(self) -> str:
+        """Return a number that is as wide as the column; a plus is as wide as a minus."""
+        sign = "+" if self.has_sign else ""
+        point = "." if self.decimals else ""
+        return f"{sign}{'0' * self.integers}{point}{'0' * self.decimals}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +96,26 @@ class PaperColumn:
     def parts(self) -> int:
         """The number of columns that LaTeX needs."""
         return max((len(cells) for cells in self.cells), default=1)
+
+    @cached_property
+    def number_format(self) -> NumberFormat | None:
+        """The digits of its numbers; None if some are not plain decimal numbers."""
+        if not self.is_numeric:
+            return None
+        matches = []
+        for cells in self.cells:
+            match = PLAIN_NUMBER.fullmatch(cells[0].text)
+            if match:
+                matches.append(match)
+            elif cells[0].text not in ABSENT:
+                return None
+        if not matches:
+            return None
+        return NumberFormat(
+            any(match[1] for match in matches),
+            max(len(match[2]) for match in matches),
+            max(len(match[3] or "") for match in matches),
+        )
 
 
 def make_columns(
@@ -93,11 +154,8 @@ def make_columns(
 def _make_pair(value: Any, form: Form) -> tuple[Cell, Cell]:
     """Return a mean and its interval; the second cell is empty without an interval."""
     if not isinstance(value, Measurement):
-        text = (
-            "n/a"
-            if isinstance(value, NotMeasured) and value.seeds
-            else NOTHING
-        )
+        was_trained = isinstance(value, NotMeasured) and value.seeds
+        text = NOT_AVAILABLE if was_trained else NOTHING
         return Cell(text, text), Cell("", "")
     mean = form.write(value.mean)
     latex = write_number(mean)
@@ -130,4 +188,7 @@ def _make_cell(column: Column, value: Any, labels: Labels) -> Cell:
             write = labels.get
         shown = write(shown)
         return Cell(escape(shown), shown)
+    if column.name in P_VALUES and is_number(value):
+        text = f"{value:.3f}" if value >= SMALLEST_P else f"< {SMALLEST_P}"
+        return Cell(f"${text}$", text)
     return Cell(format_cell(column, value), format_text(column, value))

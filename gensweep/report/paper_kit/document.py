@@ -46,7 +46,7 @@ def write_document(
         r"\documentclass[10pt,twocolumn]{article}",
         r"\usepackage[margin=1in,columnsep=0.25in]{geometry}",
         *FONT_PACKAGES[font],
-        r"\usepackage{booktabs,graphicx}",
+        r"\usepackage{booktabs,graphicx,siunitx}",
         r"\input{numbers}",
         rf"\title{{{escape(title, breaks=True)}}}",
         r"\author{}",

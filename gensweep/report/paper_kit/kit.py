@@ -17,6 +17,7 @@ from gensweep.report.paper_kit.compute_table import (
 )
 from gensweep.report.paper_kit.document import write_caption, write_document
 from gensweep.report.paper_kit.facts import join_words
+from gensweep.report.paper_kit.finding_macros import list_finding_macros
 from gensweep.report.paper_kit.kit_figures import KitFigure, make_kit_figures
 from gensweep.report.paper_kit.kit_tables import KitTable, make_kit_tables
 from gensweep.report.paper_kit.labels import Labels, capitalize, make_labels
@@ -77,6 +78,7 @@ def make_kit(all_results: Sequence[Results], options: KitOptions) -> Kit:
             else:
                 figures.append(figure)
         macros += list_macros(results, options)
+        macros += list_finding_macros(results, options)
     uses = collect_uses(all_results)
     if uses:
         tables.append(make_compute_table(uses, _merge(labelled), options))
@@ -125,6 +127,14 @@ def check_options(
         if name not in metrics | names:
             raise UserError(
                 describe_unknown("name", name, metrics | names, "--label")
+            )
+    varying = {name for one in all_results for name in one.varying}
+    for axis, _, _ in options.comparisons:
+        if axis not in varying:
+            raise UserError(
+                describe_unknown(
+                    "swept parameter", axis, varying, "--compare"
+                )
             )
     for name in options.tables:
         TABLES[name]  # raises UnknownNameError

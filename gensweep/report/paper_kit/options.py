@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 COMPUTER_MODERN, TIMES = "computer-modern", "times"
 FONTS = {
@@ -25,6 +26,7 @@ class KitOptions:
         labels: name -> text in tables, captions and figures.
         tables: names of tables; empty: the leaderboard and those of the sweep.
         rows: most rows of a ranking.
+        comparisons: parameter and two values of it: questions that have macros, too.
         font: typeface of the figures, one of `FONTS`.
     """
 
@@ -33,4 +35,5 @@ class KitOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[str] = ()
     rows: int = 10
+    comparisons: Sequence[tuple[str, Any, Any]] = ()
     font: str = COMPUTER_MODERN

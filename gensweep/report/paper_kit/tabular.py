@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gensweep.report.paper_kit.columns import PaperColumn
+from gensweep.report.paper_kit.columns import (
+    BEST,
+    PLAIN_NUMBER,
+    Cell,
+    PaperColumn,
+)
 from gensweep.report.paper_kit.widths import measure
 from gensweep.report.tables.latex_text import escape
 
-USES = r"% \usepackage{booktabs}"
+USES = r"% \usepackage{booktabs,siunitx}"
+SETUP = (
+    r"\sisetup{detect-all,mode=text,group-minimum-digits=20}%",
+    rf"\DeclareRobustCommand{{{BEST}}}{{\fontseries{{b}}\selectfont}}%",
+)
+"""Numbers have the letters of the text. Digits of the series `b` are as wide as others."""
 WIDTHS_PT = {1: 219.0, 2: 455.0}
 """Width of one column and of two [pt], as in ACL's style: other styles have wider columns."""
 SIZES = (
@@ -109,6 +119,9 @@ class _Measurer:
             self.measure(cells[0].text, cells[0].is_bold)
             for cells in column.cells
         ]
+        if column.number_format:
+            widest = column.number_format.get_widest()
+            firsts.append(self.measure(widest))
         width = max(firsts, default=0.0)
         if column.parts > 1:
             spreads = [
@@ -156,6 +169,7 @@ def write_tabular(
     ]
     return [
         rf"{{\{layout.size}\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}%",
+        *SETUP,
         rf"\begin{{tabular}}{{@{{}}{''.join(types)}@{{}}}}",
         r"\toprule",
         *_write_head(columns, layout),
@@ -169,9 +183,12 @@ def write_tabular(
 def _write_type(column: PaperColumn, width: float) -> str:
     if width:
         return rf"p{{{width:.1f}pt}}"
-    if column.parts > 1:
-        return r"r@{\,}l"
-    return "r" if column.is_numeric else "l"
+    kind = "l"
+    if column.number_format:
+        kind = f"S[table-format={column.number_format.write()}]"
+    elif column.is_numeric:
+        kind = "r"
+    return rf"{kind}@{{\,}}l" if column.parts > 1 else kind
 
 
 def _write_head(
@@ -199,8 +216,20 @@ def _write_head(
 def _span(column: PaperColumn, text: str) -> str:
     """Return a header over all columns that LaTeX needs for a column."""
     if column.parts == 1:
-        return text
+        return _protect(text, column)
     return rf"\multicolumn{{{column.parts}}}{{c}}{{{text}}}"
+
+
+def _protect(text: str, column: PaperColumn) -> str:
+    """Return text for a column, which siunitx must not read as a number."""
+    return f"{{{text}}}" if column.number_format and text else text
+
+
+def _write_cell(column: PaperColumn, cell: Cell) -> str:
+    """Return the first cell of a column in a row."""
+    if not column.number_format or not PLAIN_NUMBER.fullmatch(cell.text):
+        return _protect(cell.latex, column)
+    return rf"{BEST} {cell.text}" if cell.is_bold else cell.text
 
 
 def _write_rows(
@@ -210,7 +239,9 @@ def _write_rows(
     for number in range(count):
         cells = []
         for column, width in zip(columns, layout.paragraphs, strict=True):
-            latex = [cell.latex for cell in column.cells[number]]
+            first, *others = column.cells[number]
+            latex = [_write_cell(column, first)]
+            latex += [cell.latex for cell in others]
             if width:
                 latex = [rf"\raggedright {text}" for text in latex]
             cells += latex
