@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from gensweep.ledger.search_log import REPLACED_LOG, SearchInfo
+from gensweep.ledger.search_log import (
+    REPLACED_LOG,
+    SEARCH_LOG,
+    SearchInfo,
+)
 from gensweep.search.replay import Replay
+from gensweep.search.sampling import get_sampler
 from gensweep.sweep.search import Search
 from gensweep.system.text import pluralize
 
@@ -33,6 +38,28 @@ def describe_progress(replay: Replay) -> list[str]:
         lines.append(
             f"Search {search.name}: trained again with seeds {seeds}: the best on validation, "
             f"{word} {numbers}."
+        )
+    return lines
+
+
+def describe_mixture(replay: Replay) -> list[str]:
+    """Return in words which versions have a share in a search; nothing if there is one of each."""
+    search, lines = replay.search, []
+    samplers = replay.list_samplers()
+    if samplers:
+        today = get_sampler(search)
+        others = [sampler for sampler in samplers if sampler != today]
+        if others:
+            lines.append(
+                f"Search {search.name}: some trials were chosen by {' and '.join(others)}; "
+                f"installed is {today}, and {SEARCH_LOG} says which trial is whose"
+            )
+    codes = replay.list_codes()
+    if len(codes) > 1:
+        lines.append(
+            f"Search {search.name}: {len(codes)} versions of the code trained its trials, "
+            "which are compared with each other all the same; --retrain-changed trains the older "
+            "ones again"
         )
     return lines
 

@@ -12,6 +12,7 @@ from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.search_messages import (
     describe_change,
+    describe_mixture,
     describe_progress,
 )
 from gensweep.ledger.claims import Claim, Process
@@ -26,7 +27,7 @@ from gensweep.ledger.search_log import (
 )
 from gensweep.ledger.status import Status
 from gensweep.search.outcomes import Outcomes
-from gensweep.search.replay import Replay, find_other_sampler
+from gensweep.search.replay import Replay
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.signals import raise_if_stopped
@@ -195,12 +196,8 @@ class Searcher:
                 replay.advance(self._read_outcomes)
             else:
                 replay.refresh(self._read_outcomes)
-            other = find_other_sampler(replay)
-            if other:
-                self._print_once(
-                    f"Search {search.name}: some trials were chosen by {other}, which is not the "
-                    "version that is installed now; search.json says which"
-                )
+            for line in describe_mixture(replay):
+                self._print_once(line)
             self.replays.append(replay)
 
     def _is_replaced(self, name: str, info: SearchInfo) -> bool:

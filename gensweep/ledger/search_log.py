@@ -29,6 +29,8 @@ class LevelInfo(BaseModel):
         points: ids of its points, one for each seed of the search.
         status: `ok`, `diverged`, `failed`, `missing` (a run gave it up), or `pending`.
         value: the mean of the search's metric on the validation set; None unless all are ok.
+        codes: digests of the code that trained the points and computed the metric, one unless
+            seeds differ in it; none in old logs, and where records do not say it.
     """
 
     epochs: int
@@ -37,6 +39,7 @@ class LevelInfo(BaseModel):
         "pending"
     )
     value: float | None = None
+    codes: list[str] = []
 
 
 class TrialInfo(BaseModel):
@@ -85,6 +88,18 @@ class SearchInfo(BaseModel):
     identity: dict[str, Any]
     trials: list[TrialInfo] = []
     confirmed: list[ConfirmedInfo] = []
+
+    def list_samplers(self) -> list[str]:
+        """Return what chose the values of the trials, each name and version once."""
+        return list(dict.fromkeys(trial.sampler for trial in self.trials))
+
+    def list_codes(self) -> list[str]:
+        """Return the digests of the code behind the values of the trials, each once."""
+        codes: dict[str, None] = {}
+        for trial in self.trials:
+            for level in trial.levels:
+                codes.update(dict.fromkeys(level.codes))
+        return list(codes)
 
 
 class SearchFile(BaseModel):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -17,14 +19,21 @@ from gensweep.ledger.stores import Store
 from gensweep.sweep.search_arguments import VALIDATION
 
 HISTORY = "history.csv"
+_CODE_DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a trial at one level: a status, and the value if it is `ok`."""
+    """The end of a trial at one level: a status, and the value if it is `ok`.
+
+    Attributes:
+        codes: digests of the code behind the value, one unless seeds differ in it; none if records
+            do not say it.
+    """
 
     status: str
     value: float | None = None
+    codes: tuple[str, ...] = ()
 
     @property
     def is_pending(self) -> bool:
@@ -74,7 +83,9 @@ class Outcomes:
         values = [
             outcome.value for outcome in outcomes if outcome.value is not None
         ]
-        return Outcome(Status.OK, math.fsum(values) / len(values))
+        codes = {code for outcome in outcomes for code in outcome.codes}
+        mean = math.fsum(values) / len(values)
+        return Outcome(Status.OK, mean, tuple(sorted(codes)))
 
     def _judge_point(self, point_id: str, metric: str) -> Outcome:
         record = self._records.get(point_id)
@@ -95,7 +106,7 @@ class Outcomes:
         ):
             # A training whose metric means nothing is of no use to the search.
             return Outcome(Status.FAILED)
-        return Outcome(Status.OK, value)
+        return Outcome(Status.OK, value, _list_codes(record, bare))
 
     def _read_last_value(self, record: Record, metric: str) -> float | None:
         """Return a metric of the last line of history.csv: old records do not repeat it."""
@@ -109,3 +120,16 @@ class Outcomes:
         except (OSError, ValueError, LookupError, TypeError):
             return None
         return value if is_last and math.isfinite(value) else None
+
+
+def _list_codes(record: Record, metric: str) -> tuple[str, ...]:
+    """Return a digest of the code that trained a point and computed a metric of it."""
+    if record.code is None:
+        return ()
+    parts = [
+        record.code.get("training"),
+        record.code.get("data"),
+        record.code.get("metrics", {}).get(metric),
+    ]
+    text = json.dumps(parts)
+    return (hashlib.sha256(text.encode()).hexdigest()[:_CODE_DIGITS],)

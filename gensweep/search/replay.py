@@ -13,7 +13,7 @@ from gensweep.search.halving import (
     list_block,
 )
 from gensweep.search.outcomes import Outcomes
-from gensweep.search.sampling import choose_values, get_sampler
+from gensweep.search.sampling import choose_values
 from gensweep.search.trials import (
     Confirmed,
     Trial,
@@ -121,6 +121,18 @@ class Replay:
         """Return the entry of the log."""
         return describe_search(self.search, self.trials, self.confirmed)
 
+    def list_samplers(self) -> list[str]:
+        """Return what chose the values of the trials, each name and version once."""
+        return list(dict.fromkeys(trial.sampler for trial in self.trials))
+
+    def list_codes(self) -> list[str]:
+        """Return the digests of the code behind the values of the trials, each once."""
+        codes: dict[str, None] = {}
+        for trial in self.trials:
+            for level in trial.levels:
+                codes.update(dict.fromkeys(level.outcome.codes))
+        return list(codes)
+
     def measure_progress(self) -> Progress:
         """Return how far the search is."""
         finished = sum(
@@ -221,20 +233,3 @@ class Replay:
                 trial.drawn, -1, self.search.confirm_seeds
             )
             self.confirmed.append(Confirmed(trial, points))
-
-
-def list_samplers(replay: Replay) -> dict[str, int]:
-    """Return what chose the trials' values -> the number of such trials."""
-    counts: dict[str, int] = {}
-    for trial in replay.trials:
-        counts[trial.sampler] = counts.get(trial.sampler, 0) + 1
-    return counts
-
-
-def find_other_sampler(replay: Replay) -> str | None:
-    """Return a sampler that chose earlier trials and is not the one of today; None if none did."""
-    samplers = list_samplers(replay)
-    if not samplers:
-        return None
-    today = get_sampler(replay.search)
-    return next((sampler for sampler in samplers if sampler != today), None)

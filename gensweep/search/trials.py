@@ -142,6 +142,7 @@ def _describe_trial(trial: Trial) -> TrialInfo:
                 "points": [point.id for point in level.points],
                 "status": level.status,
                 "value": level.value,
+                "codes": list(level.outcome.codes),
             }
         )
         for level in trial.levels

@@ -41,10 +41,13 @@ class SimulatedExecutor:
         workers: trainings at once.
         order: seed of the order in which they end.
         log: gets a line for each record that is written.
+        code: the code that records name.
     """
 
-    def __init__(self, workers: int, order: int, log: Path) -> None:
-        self._workers, self._log = workers, log
+    def __init__(
+        self, workers: int, order: int, log: Path, code: dict[str, Any] | None = None
+    ) -> None:
+        self._workers, self._log, self.code = workers, log, code
         self._random = random.Random(order)
 
     @contextlib.contextmanager
@@ -76,7 +79,10 @@ class SimulatedExecutor:
         status = judge_by_id(point)
         error = None if status == Status.OK else "simulated"
         record = replace(
-            make_record(point, status, score(point)), epochs=point.last_epoch, error=error
+            make_record(point, status, score(point)),
+            epochs=point.last_epoch,
+            error=error,
+            code=self.code,
         )
         path = f"points/{point.id}/record.json"
         try:

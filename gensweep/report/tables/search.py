@@ -59,7 +59,7 @@ def describe_search(search: SearchInfo) -> list[str]:
         if search.direction == "max"
         else "smaller is better"
     )
-    samplers = list(dict.fromkeys(trial.sampler for trial in search.trials))
+    samplers = search.list_samplers()
     method = search.identity.get("method", "unknown")
     sentences = [
         f"Selected by {search.metric} ({better}), on the validation set; the test set decides "
@@ -69,6 +69,11 @@ def describe_search(search: SearchInfo) -> list[str]:
     if len(samplers) > 1:
         sentences.append(
             "Trials were chosen by different versions, so the search is a mixture."
+        )
+    codes = search.list_codes()
+    if len(codes) > 1:
+        sentences.append(
+            f"{len(codes)} versions of the code trained the trials, so the search is a mixture."
         )
     count = len(search.trials)
     if count < search.wanted:
