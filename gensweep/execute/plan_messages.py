@@ -85,7 +85,8 @@ def print_shared_epochs(plan: Plan, console: Console) -> None:
         courses_text = pluralize(
             len({line.split()[0] for line in lines}), "training"
         )
-        text = f"From checkpoints of other points: {courses_text}, {saved:,} epochs less."
+        epochs = "epoch" if saved == 1 else "epochs"
+        text = f"From checkpoints of other points: {courses_text}, {saved:,} {epochs} less."
         print_line(console, text)
         for line in lines[:MAX_ORIGINS_PRINTED]:
             print_line(console, line)

@@ -10,7 +10,7 @@ import pytest
 from runs import Called, call
 from simulated import SimulatedExecutor
 
-from gensweep.execute import driver, missing
+from gensweep.execute import driver, train_missing
 from gensweep.ledger.search_log import SearchInfo, read_search_log
 from gensweep.ledger.stores import Store
 from gensweep.report.tables.search import describe_search
@@ -30,7 +30,7 @@ CODE = {"training": "one", "data": "one", "metrics": {"exact_match": "one"}}
 def executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimulatedExecutor:
     """What trains in the place of this process."""
     simulated = SimulatedExecutor(2, 0, tmp_path / "trained", CODE)
-    monkeypatch.setattr(missing, "_load_executor", lambda local: simulated)
+    monkeypatch.setattr(train_missing, "_load_executor", lambda local: simulated)
     monkeypatch.setattr(driver, "_collect", lambda *arguments: "no page")
     return simulated
 
@@ -67,7 +67,7 @@ def test_another_version_of_optuna_is_named(
     assert [trial.sampler for trial in log.trials] == [before] * 4 + ["optuna 5.99.0"] * 4
     assert f"were chosen by {before}; installed is optuna 5.99.0" in verify(tmp_path).out
     sentences = " ".join(describe_search(log))
-    assert f"Values by tpe ({before}, then optuna 5.99.0)" in sentences
+    assert f"Values by method tpe ({before}, then optuna 5.99.0)" in sentences
     assert "Trials were chosen by different versions, so the search is a mixture." in sentences
 
 

@@ -15,7 +15,7 @@ from runs import command_line
 from searches import judge_by_id, make_record, score
 
 from gensweep.core.errors import ClaimedError, LostClaimError
-from gensweep.execute import driver, missing
+from gensweep.execute import driver, train_missing
 from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
 from gensweep.ledger.claims import Process
@@ -108,6 +108,6 @@ def simulated_command_line(arguments: list[str], folder: Path, workers: int, ord
     """
     os.environ["GENSWEEP_CACHE"] = str(folder.parent / "cache")
     executor = SimulatedExecutor(workers, order, folder / "trained")
-    missing._load_executor = lambda local: executor  # type: ignore[assignment,return-value]
+    train_missing._load_executor = lambda local: executor  # type: ignore[assignment,return-value]
     driver._collect = lambda *arguments: "no page"
     command_line(arguments, folder)

@@ -280,6 +280,24 @@ def test_a_rate_that_one_optimizer_has_is_averaged_within_it(tmp_path):
     assert not any("depend" in one.question for one in findings)
 
 
+def test_two_parameters_that_change_at_once_answer_no_question(tmp_path):
+    """A search has chosen these points: each rate is of one optimizer, and Muon's own rate differs."""
+    chosen = [
+        {"optimizer": "adamw", "lr": 0.05, "batch_size": 32},
+        {"optimizer": "adamw", "lr": 0.07, "batch_size": 64},
+        {"optimizer": "muon", "lr": 0.02, "batch_size": 32, "muon_lr": 0.01},
+        {"optimizer": "muon", "lr": 0.03, "batch_size": 32, "muon_lr": 0.04},
+    ]
+    cells = [cell(0, 1, 2, **params) for params in chosen]
+    for number, one in enumerate(cells):
+        for seed in range(3):
+            value = 0.5 + 0.1 * number + 0.01 * seed * number**2
+            write_record(tmp_path, one, seed, char_accuracy=value)
+    findings = answer_questions(load(write_sweep(tmp_path, cells)))
+    assert find(findings, "Does a larger lr help")
+    assert {one.verdict for one in findings} == {NOT_ENOUGH}
+
+
 def test_a_sweep_asks_what_its_file_names(tmp_path):
     axes = {"optimizer": ["adam", "adamw", "muon"], "lr": [0.001, 0.003, 0.01]}
     results = load(write_grid(tmp_path, noisy, 3, **axes))

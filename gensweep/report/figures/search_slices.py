@@ -163,6 +163,14 @@ def _show_importance(stem: str, name: str, search: SearchInfo) -> FigureData:
         text = f"Fewer than {MIN_TRIALS} trials have a value, or they do not differ."
         message = make_message(text, _IMPORTANCE_LABELS)
         return FigureData(stem, title, text, message, search.model)
+    absent = [
+        key for key in search.dimensions if key not in set(frame["parameter"])
+    ]
+    if absent:
+        caption += (
+            f" Not shown: {', '.join(absent)}, which fewer than {MIN_TRIALS} trials have, or "
+            "which does not differ between them."
+        )
     size = (5.5, 1.0 + 0.34 * len(frame))
     plot = CustomPlot(
         frame, lambda figure: _draw_shares(figure, frame), size, True

@@ -108,7 +108,7 @@ def _describe_confirmed(
         for key, value in trial.params.items()
     ]
     value = trial.levels[-1].value
-    selected = NOTHING if value is None else f"{value:.4g}"
+    selected = NOTHING if value is None else f"{value:#.4g}"
     result = "not measured yet"
     if one.cell in results.params and metric in results.metrics:
         measured = results.measure(one.cell, metric)

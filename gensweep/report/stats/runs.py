@@ -118,13 +118,27 @@ class Runs:
     def _is_nested(
         self, model: str, dataset: Any, axes: Sequence[str], name: str
     ) -> bool:
-        """Return whether the levels decide if a cell has a parameter, and not all have it."""
+        """Return whether the levels decide if a cell has a parameter, and not all have it.
+
+        They do not where another parameter decides it as well: among points that a search chose,
+        each learning rate is of one optimizer, and so has Muon's own rate or has not.
+        """
+        if not self._decides(model, dataset, axes, name):
+            return False
+        others = self.list_other_varying(model, (*axes, name))
+        return not any(
+            self._decides(model, dataset, [other], name) for other in others
+        )
+
+    def _decides(
+        self, model: str, dataset: Any, axes: Sequence[str], name: str
+    ) -> bool:
+        """Return whether at each level every cell has a parameter or none, and there are both."""
         presence: dict[tuple[str, ...], set[bool]] = defaultdict(set)
         for _, params in self._cells[model, dataset]:
             if all(axis in params for axis in axes):
                 level = tuple(repr(params[axis]) for axis in axes)
                 presence[level].add(name in params)
-        # At each level, either every cell has the parameter or none has it.
         is_decided = all(len(answers) == 1 for answers in presence.values())
         all_answers: set[bool] = set().union(*presence.values())
         return is_decided and len(all_answers) == 2

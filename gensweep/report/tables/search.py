@@ -64,7 +64,8 @@ def describe_search(search: SearchInfo) -> list[str]:
     sentences = [
         f"Selected by {search.metric} ({better}), on the validation set; the test set decides "
         "nothing. These values chose the trials, so they are no results.",
-        f"Values by {method} ({', then '.join(samplers)}), seed {search.identity.get('seed')}.",
+        f"Values by method {method} ({', then '.join(samplers)}), seed "
+        f"{search.identity.get('seed')}.",
     ]
     if len(samplers) > 1:
         sentences.append(
