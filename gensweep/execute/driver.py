@@ -18,7 +18,12 @@ from gensweep.execute.plan_messages import (
 )
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.resume_hint import ResumeHint
-from gensweep.execute.run_end import list_bad, print_failures, print_limit
+from gensweep.execute.run_end import (
+    list_bad,
+    print_failures,
+    print_foreign_sweep,
+    print_limit,
+)
 from gensweep.execute.searching import Searcher, check_filters
 from gensweep.execute.train_missing import RunContext, train_missing
 from gensweep.ledger.ledger import Ledger
@@ -118,9 +123,9 @@ def _run(
         wanted = None
         if options.filters:
             wanted = [point.id for point in plan.points]
-        page = _collect(
-            store.uri(sweep.name), wanted, console, options.shows_tables
-        )
+        folder = store.uri(sweep.name)
+        page = _collect(folder, wanted, console, options.shows_tables)
+        print_foreign_sweep(store, current, plan, console)
     print_changed_plugins(current, console)
     searcher.print_progress()
     bad = list_bad(plan, current.selection_ids, console)

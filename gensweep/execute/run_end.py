@@ -7,8 +7,11 @@ from collections.abc import Set as AbstractSet
 from gensweep.execute.labels import label_points
 from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
+from gensweep.ledger.manifest import read_sweep_file
 from gensweep.ledger.status import Status
+from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
+from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 
@@ -76,3 +79,20 @@ def print_failures(plan: Plan, bad: list[Point], console: Console) -> None:
         )
     if any(plan.get_status(point) == Status.FAILED for point in bad):
         print_line(console, "--retry-failed trains failed points again.")
+
+
+def print_foreign_sweep(
+    store: Store, sweep: Sweep, plan: Plan, console: Console
+) -> None:
+    """Print how many points of this run another run has removed from the sweep meanwhile."""
+    ids = {point.id for point in plan.points} - sweep.selection_ids
+    for cell in read_sweep_file(store, sweep.name).cells:
+        ids -= set(cell.points.values())
+    if ids:
+        print_line(
+            console,
+            f"Another run of a sweep {sweep.name!r} has changed it meanwhile: its tables, figures "
+            f"and page lack {len(ids)} of {pluralize(len(plan.points), 'point')} of this run. "
+            "All records stay; the same command shows them again.",
+            "yellow",
+        )

@@ -8,11 +8,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.errors import SweepError, UserError, describe_unknown
 from gensweep.core.registries import MODELS
 from gensweep.sweep.axes import list_axis_parameters
 from gensweep.sweep.parameters import list_parameters, resolve_params
 from gensweep.sweep.zips import Zip
+from gensweep.system.signals import Stopped
 
 MAX_CELLS = 1_000_000
 """The most combinations of a grid: planning 100,000 points takes seconds."""
@@ -80,9 +81,27 @@ def expand_cells(
             if key in parameters or key not in known
         }
         params = resolve_params(model, relevant)
-        if where is None or where(_Combination(model, params)):
+        if where is None or _accepts(where, _Combination(model, params)):
             cells.setdefault(json.dumps(params), params)
     return list(cells.values())
+
+
+def _accepts(where: Callable[[Any], Any], one: _Combination) -> bool:
+    """Return whether `where` wants a combination.
+
+    Raises:
+        SweepError: it raises an error of its own; the traceback names its line.
+    """
+    try:
+        return bool(where(one))
+    except (UserError, KeyboardInterrupt, Stopped):
+        raise
+    except BaseException as error:
+        # A user's function may raise anything, SystemExit included.
+        problem = SweepError(
+            f"grid of {one._model}: where raises {type(error).__name__}: {error}"
+        )
+        raise problem.with_traceback(error.__traceback__) from error
 
 
 def is_active(key: str, cells: Sequence[Mapping[str, Any]]) -> bool:

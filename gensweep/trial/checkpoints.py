@@ -49,13 +49,15 @@ class Start:
         }
 
     def copy_sheets(self, attempt: Attempt) -> None:
-        """Copy the samples of earlier epochs into the folder of a point that has none of them.
+        """Copy the samples of earlier epochs into the folder of another point.
+
+        A point whose attempt began with the interrupted one has them; one that is new does not.
 
         Raises:
             CheckpointError: some of them are not there.
         """
         folder = attempt.folder
-        if folder is None or self.is_own:
+        if folder is None or attempt.point.id == self.point_id:
             return
         last_epoch = attempt.point.last_epoch
         for epoch in range(1, min(self.epoch + 1, last_epoch)):

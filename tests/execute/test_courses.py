@@ -343,6 +343,32 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+class TestAfterAStop:
+    @pytest.mark.parametrize("model", ["text_to_text", "gan"])
+    def test_a_new_point_gets_the_samples_of_the_epochs_that_it_shares(
+        self, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+    ) -> None:
+        """Only the longer point was in training when it was stopped after its second epoch."""
+        short, long = point(model, epochs=3), point(model, epochs=5)
+        run_epoch = Training.run_epoch
+
+        def stop(training: Training) -> dict[str, float]:
+            if training.epoch == 2:
+                raise KeyboardInterrupt
+            return run_epoch(training)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Training, "run_epoch", stop)
+            train(Pack((long,)), tmp_path / "stopped")
+        trained.clear()
+        pack = Pack((short, long))
+        train(pack, tmp_path / "stopped")
+        assert trained[0] == 3
+        alone(pack, tmp_path / "apart")
+        for each in pack.points:
+            same(tmp_path / "stopped", tmp_path / "apart", each)
+
+
 class TestAfterAKill:
     @pytest.mark.parametrize(
         "number",

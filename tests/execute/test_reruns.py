@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 import torch
-from runs import TINY, call, same, train, write_sweep
+from runs import TINY, call, grid, same, train, write_sweep
 
 from gensweep.core.errors import GensweepError
+from gensweep.execute import driver
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
+from gensweep.sweep.load import read_sweep
 from gensweep.sweep.point import Point
 from gensweep.train import checkpoint
 from gensweep.train.loop import Training
@@ -246,3 +249,26 @@ def test_epochs_that_other_code_measured_are_said_to_be_of_that_code(
     train([point], root)
     assert trained[0] == 1
     assert Ledger(root).read_record(point.id).code == before
+
+
+def test_a_run_says_that_another_one_has_changed_its_sweep_meanwhile(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables are then those of the other run."""
+    file = write_sweep(tmp_path, grid(lr=[0.1, 0.2]))
+    (tmp_path / "edited").mkdir()
+    edited = write_sweep(tmp_path / "edited", grid(lr=[0.2, 0.3]))
+    train_missing = driver.train_missing
+
+    def change(run: Any, *rest: Any) -> Any:
+        trained = train_missing(run, *rest)
+        write_sweep_json(run.ledger.store, read_sweep(Path(edited)), edited)
+        return trained
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "train_missing", change)
+        ended = call(file, "--results", root, "--local")
+    assert ended.code == 0
+    assert "Another run of a sweep 'tiny' has changed it meanwhile" in ended.out
+    assert "page lack 1 of 2 points of this run" in ended.out
+    assert "Another run" not in call(file, "--results", root, "--local").out

@@ -121,3 +121,29 @@ def test_whatever_a_sweep_file_raises_is_one_line(tmp_path: Path, lines: str, me
     with pytest.raises(SweepError) as caught:
         read_sweep(file)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("return 8 / (p.hidden - 4)", "ZeroDivisionError: division by zero"),
+        ("return p.hidden == 8 or exit(3)", "SystemExit: 3"),
+        ("return p.hidden == 8 or p.nothing", "unknown parameter 'nothing'"),
+    ],
+)
+def test_an_error_of_where_is_one_of_the_sweep_with_set_too(
+    tmp_path: Path, body: str, says: str
+) -> None:
+    """`--set` calls it after the file was read."""
+    file = tmp_path / "picky.py"
+    file.write_text(
+        "from gensweep import Grid, Sweep\n"
+        f"def pick(p):\n    {body}\n"
+        "SWEEP = Sweep('picky', Grid('text_to_text', hidden=8, where=pick))\n"
+    )
+    sweep = read_sweep(file)
+    with pytest.raises(SweepError, match=says):
+        sweep.replace_values({"hidden": 4})
+    file.write_text(file.read_text().replace("hidden=8", "hidden=4"))
+    with pytest.raises(SweepError, match=f"picky.py:3: .*{says}"):
+        read_sweep(file)
