@@ -212,6 +212,8 @@ def _wait_for_free_points(
         ]
         if free or not remaining:
             for point_id, holder in state.expired.items():
+                if holder.worker == holder.driver:
+                    _print_death(point_id, holder, console)
                 ledger.drop_claim(point_id, holder)
             return free
         if limits.is_reached:
@@ -220,6 +222,15 @@ def _wait_for_free_points(
             _print_waiting(len(remaining), state.running, console)
             has_printed = True
         time.sleep(ledger.store.poll_seconds)
+
+
+def _print_death(point_id: str, holder: Holder, console: Console) -> None:
+    """Print which point a process trained that ended without a word."""
+    print_line(
+        console,
+        f"{point_id} was in training when {holder} ended without a record; it is tried again.",
+        "yellow",
+    )
 
 
 def _has_new_record(plan: Plan, point: Point, state: State) -> bool:

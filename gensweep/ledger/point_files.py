@@ -14,6 +14,8 @@ RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"
 ERROR = "error.txt"
+ATTEMPT = "attempt.json"
+"""A note of the attempt that is under way in the process of its driver."""
 LOCK = ".lock"
 SAMPLES = "samples"
 _FILE_SUFFIXES = (".json", ".pt", ".csv", ".txt", ".png")

@@ -13,11 +13,16 @@ import torch
 from gensweep.core.errors import StoreError
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.point_files import CHECKPOINT, ERROR, POINTS
+from gensweep.ledger.point_files import (
+    ATTEMPT,
+    CHECKPOINT,
+    ERROR,
+    POINTS,
+)
 from gensweep.system.storage import Content
 from gensweep.train import checkpoint
 
-RESUMED_FILES = (CHECKPOINT, ERROR)
+RESUMED_FILES = (CHECKPOINT, ERROR, ATTEMPT)
 """Files of an attempt that nobody reads beside a record."""
 
 
@@ -70,6 +75,16 @@ class PointFolder:
                 self.ledger.withdraw_record(self.claim, self.point_id)
                 self.has_old_record = False
             self.ledger.write_file(self.claim, self.point_id, name, content)
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the point; nothing if there is none.
+
+        Raises:
+            LostClaimError: a later attempt owns the point.
+            StoreError: the results root refuses.
+        """
+        with self._as_unavailable(name), self.claim.lock_for_writing():
+            self.ledger.store.remove(f"{POINTS}/{self.point_id}/{name}")
 
     def load_checkpoint(
         self,

@@ -87,6 +87,11 @@ class TaskRun(Run):
         self.device = device.type
         self.threads = threads
 
+    @property
+    def restored_epoch(self) -> int:
+        """The last epoch of the checkpoint; 0: there is none."""
+        return self._saved["epoch"] if self._saved else 0
+
     def train(self) -> dict[str, Any]:
         """Call the function.
 

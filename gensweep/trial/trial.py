@@ -19,6 +19,7 @@ from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.courses import Course, Origin
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_versions
+from gensweep.system.processes import Process
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import configure_malloc, reset_peaks
 from gensweep.trial.attempt import Attempt
@@ -27,6 +28,7 @@ from gensweep.trial.config import TrialConfig
 from gensweep.trial.course import CourseAttempt
 from gensweep.trial.device import count_fitting_lanes, resolve_device
 from gensweep.trial.outcomes import end_attempt, record_failure_of
+from gensweep.trial.process_deaths import forget_attempt, note_attempt
 from gensweep.trial.reports import (
     ReportFunction,
     build_epoch_report,
@@ -132,6 +134,10 @@ def _run_task(
         with record_failure_of(attempt):
             run = TaskRun(attempt, device, config.cpus_per_trial, report)
             attempt.training = run.progress
+            if attempt.folder and config.driver == Process.get_current():
+                # A worker has a driver that sees it die.
+                note_attempt(attempt.folder, run.restored_epoch)
+                attempt.exit_stack.callback(forget_attempt, attempt.folder)
             attempt.outcome = run.train() | {"status": Status.OK}
         assert attempt.outcome is not None, "an error is an outcome, too"
         end_attempt(attempt, attempt.outcome, device, report)
