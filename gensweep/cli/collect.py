@@ -20,7 +20,7 @@ def collect_command(
     folders: Annotated[
         list[str],
         typer.Argument(
-            metavar="FOLDER...",
+            metavar="FOLDER",
             help="Folders of sweeps, such as results/layers.",
             autocompletion=complete_sweep,
         ),

@@ -43,7 +43,7 @@ def data_fetch_command(
         typer.Option(
             min=1,
             metavar="N",
-            help="rijksmuseum: maximum number of pictures in all.",
+            help="rijksmuseum: maximum number of pictures in total.",
         ),
     ] = None,
     years: Annotated[

@@ -66,7 +66,7 @@ RetrainChanged = Annotated[
     bool,
     typer.Option(
         "--retrain-changed",
-        help="Train points again if their records were made by other code than today's.",
+        help="Train points again if other code than today's made their records.",
     ),
 ]
 Verbose = Annotated[

@@ -38,7 +38,7 @@ class Font(StrEnum):
 Sweeps = Annotated[
     list[str],
     typer.Argument(
-        metavar="SWEEP...",
+        metavar="SWEEP",
         help="Folders, names or files of sweeps, such as results/layers.",
     ),
 ]
@@ -56,7 +56,7 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         metavar="NAME",
-        help="A metric to show; repeat it. Default: the main one and its companions.",
+        help="A metric to show, once per metric; default: the main one and its companions.",
     ),
 ]
 LabelTexts = Annotated[
@@ -64,7 +64,7 @@ LabelTexts = Annotated[
     typer.Option(
         "--label",
         metavar="NAME=TEXT",
-        help="The text for a metric, parameter or model; repeat it.",
+        help="The text for a metric, parameter or model, once per name.",
     ),
 ]
 Tables = Annotated[
@@ -72,16 +72,19 @@ Tables = Annotated[
     typer.Option(
         "--table",
         metavar="NAME",
-        help="A table to write; repeat it. Default: the leaderboard and the sweep's own.",
+        help="A table to write, once per table; default: the leaderboard and the sweep's own.",
     ),
 ]
-Rows = Annotated[int, typer.Option(min=1, help="Most rows of a leaderboard.")]
+Rows = Annotated[
+    int, typer.Option(min=1, help="Maximum number of rows of a leaderboard.")
+]
 Comparisons = Annotated[
     list[str] | None,
     typer.Option(
         "--compare",
         metavar="KEY=A,B",
-        help="Macros for the question whether value A of a parameter is better than B; repeat it.",
+        help="Macros for the question whether value A of a parameter is better than B, once per "
+        "question.",
     ),
 ]
 Typeface = Annotated[

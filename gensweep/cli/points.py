@@ -152,9 +152,9 @@ def evaluate_command(
     device: ComputeDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Test a trained point, or all of a sweep, again, and add missing metrics to the records.
+    """Test a trained point, or all points of a sweep, again; add missing metrics to the records.
 
-    Of a point, the result is printed as JSON; of a sweep, a line per point.
+    Print JSON for a point, and a line per point for a sweep.
     """
     sweep = find_sweep(point, results)
     if sweep is not None:

@@ -31,13 +31,13 @@ Keep = Annotated[
     str,
     typer.Option(
         metavar="WHAT",
-        help="What stays: weights (checkpoints are removed), or nothing (weights, too).",
+        help="What stays: weights (removes checkpoints), or nothing (removes weights, too).",
     ),
 ]
 Yes = Annotated[
     bool,
     typer.Option(
-        "--yes", help="Remove the files; otherwise only say their sizes."
+        "--yes", help="Remove the files; without this, only show their sizes."
     ),
 ]
 
@@ -49,7 +49,7 @@ def prune_command(
     keep: Keep = WEIGHTS_ALONE,
     yes: Yes = False,
 ) -> None:
-    """Say how large the checkpoints of a sweep's finished points are, and remove them with --yes.
+    """Show the sizes of the checkpoints of a sweep's finished points; --yes removes them.
 
     Records, histories, answers, samples, tables and figures always stay.
     """

@@ -49,8 +49,8 @@ KeepFiles = Annotated[
     typer.Option(
         "--keep",
         metavar="WHAT",
-        help="Large files that stay when a point is done: weights, checkpoint (also the state "
-        "to train on from), or nothing; default: as the sweep says.",
+        help="Large files to keep when a point is done: weights, checkpoint (weights, and the "
+        "state from which training can continue), or nothing; default: as the sweep says.",
     ),
 ]
 Local = Annotated[
@@ -109,7 +109,7 @@ Notify = Annotated[
     str | None,
     typer.Option(
         metavar="COMMAND",
-        help="Give a command a JSON summary on its input, at the end and at the first failure.",
+        help="Run this command at the first failure and at the end; its input is a JSON summary.",
     ),
 ]
 VerboseRun = Annotated[

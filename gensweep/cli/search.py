@@ -1,4 +1,4 @@
-"""`search`: look at the trials of a sweep's searches, and derive them anew."""
+"""`search`: look at the trials of a sweep's searches, and check them against the records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gensweep.sweep.spec import Sweep
 
 app = typer.Typer(
-    help="Show the trials of a sweep's searches, or derive them anew."
+    help="Show the trials of a sweep's searches, or check them against the records."
 )
 Folder = Annotated[
     str,
@@ -57,7 +57,7 @@ def show_command(
 def verify_command(
     file: File, results: Root = "results", verbose: Verbose = False
 ) -> None:
-    """Derive the trials anew from the records, and name the first that differs from search.json.
+    """Compute the trials again from the records; name the first that differs from search.json.
 
     The exit status is 1 if one differs, else 0.
     """

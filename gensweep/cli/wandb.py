@@ -19,7 +19,7 @@ def sync_command(
         list[str],
         typer.Argument(
             help="Folders of sweeps, such as results/layers.",
-            metavar="FOLDER...",
+            metavar="FOLDER",
         ),
     ],
     results: Root = "results",
