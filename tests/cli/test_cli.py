@@ -150,55 +150,57 @@ def refused(*arguments: str) -> str:
     return ended.error
 
 
-@pytest.mark.parametrize(("file", "said"), WRONG_FILES)
+@pytest.mark.parametrize(("file", "message"), WRONG_FILES)
 @pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["run", "dry"])
 def test_a_wrong_sweep_file_is_refused(
-    file: str, said: str, options: list[str], tmp_path: Path
+    file: str, message: str, options: list[str], tmp_path: Path
 ) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "other.py").touch()
     sys.modules.pop("helper", None)
-    sys.dont_write_bytecode, kept = True, sys.dont_write_bytecode
+    sys.dont_write_bytecode, stored = True, sys.dont_write_bytecode
     try:
         error = refused(file, "--local", *options)
     finally:
-        sys.dont_write_bytecode = kept
+        sys.dont_write_bytecode = stored
     assert error.startswith("error: ")
-    assert said in error
+    assert message in error
 
 
-@pytest.mark.parametrize(("options", "said"), WRONG_OPTIONS)
-def test_wrong_options_are_refused(tmp_path: Path, options: list[str], said: str) -> None:
+@pytest.mark.parametrize(("options", "message"), WRONG_OPTIONS)
+def test_wrong_options_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
     write_sweep(tmp_path, seeds=2)
     (tmp_path / "afile").touch()
-    assert said in refused("tiny.py", "--local", *options)
+    assert message in refused("tiny.py", "--local", *options)
 
 
 def test_the_environment_names_results_and_a_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write_sweep(tmp_path)
-    asked: list[Any] = []
-    monkeypatch.setattr(driver, "run", lambda sweep, options, console: asked.append(options) or 0)
+    requested: list[Any] = []
+    monkeypatch.setattr(
+        driver, "run", lambda sweep, options, console: requested.append(options) or 0
+    )
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     monkeypatch.setenv("GENSWEEP_RESULTS", "/somewhere")
-    for given in ([], ["--results", "here"], ["--address", "auto"], ["--local"]):
-        assert call(file, *given).code == 0
-    assert [options.results for options in asked] == [
+    for value in ([], ["--results", "here"], ["--address", "auto"], ["--local"]):
+        assert call(file, *value).code == 0
+    assert [options.results for options in requested] == [
         "/somewhere",
         "here",
         "/somewhere",
         "/somewhere",
     ]
-    assert [options.resources.address for options in asked] == [
+    assert [options.resources.address for options in requested] == [
         "10.0.0.1:6379",
         "10.0.0.1:6379",
         "auto",
         None,
     ]
-    assert [options.local for options in asked] == [False, False, False, True]
+    assert [options.local for options in requested] == [False, False, False, True]
     assert "--local trains without Ray, but " in refused(file, "--local", "--address", "auto")
 
 
@@ -285,8 +287,8 @@ def test_commands_are_those_of_the_app() -> None:
 def test_list_shows_every_parameter(kind: str) -> None:
     shown = call("list", kind).out
     for name, config in (MODELS if kind == "models" else DATASETS).items():
-        _, found, rest = shown.partition(f"{name}  {(config.__doc__ or '').splitlines()[0]}")
-        assert found, name
+        _, result, rest = shown.partition(f"{name}  {(config.__doc__ or '').splitlines()[0]}")
+        assert result, name
         for key, field in config.model_fields.items():
             assert re.search(
                 rf"^ *{key} +{re.escape('' if field.is_required() else str(field.default).lower())} .*"
@@ -381,9 +383,9 @@ def test_a_dry_run_writes_nothing_and_counts(tmp_path: Path) -> None:
     recorded(root, tiny(hidden=4))
     recorded(root, tiny(1, hidden=4), status=Status.FAILED, error="why")
     before = files(tmp_path)
-    said = call(file, "--dry-run").out
-    assert "Sweep tiny: 4 points wanted, 1 done, 2 missing, 1 failed, 0 diverged." in said
-    assert "To train: 2 points in 2 trials" in said
+    output = call(file, "--dry-run").out
+    assert "Sweep tiny: 4 points wanted, 1 done, 2 missing, 1 failed, 0 diverged." in output
+    assert "To train: 2 points in 2 trials" in output
     assert (
         "To train: 3 points in 3 trials, 1 at once here."
         in call(file, "--dry-run", "--retry-failed", "--local").out
@@ -399,8 +401,8 @@ def test_a_dry_run_shows_the_axes_and_the_same_as_json(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(hidden=[4, 8], lr=[0.1, 0.2, 0.3]), seeds=[0, 7])
     root = tmp_path / "results"
     recorded(root, tiny(hidden=4, lr=0.1))
-    said = call(file, "--dry-run").out
-    assert "text_to_text: hidden 4, 8; lr 0.1, 0.2, 0.3; 6 cells x 2 seeds" in said
+    output = call(file, "--dry-run").out
+    assert "text_to_text: hidden 4, 8; lr 0.1, 0.2, 0.3; 6 cells x 2 seeds" in output
     plan = json.loads(call(file, "--dry-run", "--json", "--local").out)
     assert plan["schema"] == 1 and plan["sweep"] == "tiny" and plan["refusals"] == []
     axes = {"hidden": [4, 8], "lr": [0.1, 0.2, 0.3]}
@@ -425,10 +427,10 @@ def test_a_plan_as_json_names_what_a_run_would_refuse(tmp_path: Path) -> None:
 def test_a_dry_run_without_anything_to_do(tmp_path: Path) -> None:
     file = write_sweep(tmp_path)
     recorded(tmp_path / "results", tiny())
-    said = call(file, "--dry-run").out
-    assert "1 point wanted, 1 done" in said
-    assert "To train: 0 points in 0 trials" in said
-    assert "Time" not in said
+    output = call(file, "--dry-run").out
+    assert "1 point wanted, 1 done" in output
+    assert "To train: 0 points in 0 trials" in output
+    assert "Time" not in output
 
 
 def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,9 +438,9 @@ def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.Mon
     file = write_sweep(tmp_path, grid(epochs=5, train_fraction=0.4, lr=[0.1, 0.2]), seeds=2)
     root = tmp_path / "results"
     recorded(root, tiny())
-    said = call(file, "--dry-run", "--local").out
-    assert "Time: about 20 min for 4 points (from earlier records of this machine)." in said
-    assert "unknown" not in said
+    output = call(file, "--dry-run", "--local").out
+    assert "Time: about 20 min for 4 points (from earlier records of this machine)." in output
+    assert "unknown" not in output
     monkeypatch.setattr("gensweep.execute.plan.count_usable_cores", lambda: 2)
     assert "Time: about 10 min for 4 points" in call(file, "--dry-run").out
     assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--max-concurrent", "1").out
@@ -474,13 +476,13 @@ def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
         root, tiny(0, hidden=16), hardware=get_hardware() | {"host": "another", "device": "cpu"}
     )
     recorded(root, tiny(1, hidden=16), status=Status.FAILED)
-    said = call(file, "--dry-run", "--local", "--filter", "hidden=8,16").out
-    assert "Time: about 6 s for 1 point" in said, "the same shape with another split"
-    assert "1 done" in said, "the record of another machine is a result"
-    said = call(file, "--dry-run", "--local", "--set", "hidden=16", "--set", "epochs=1").out
+    output = call(file, "--dry-run", "--local", "--filter", "hidden=8,16").out
+    assert "Time: about 6 s for 1 point" in output, "the same shape with another split"
+    assert "1 done" in output, "the record of another machine is a result"
+    output = call(file, "--dry-run", "--local", "--set", "hidden=16", "--set", "epochs=1").out
     assert (
         "Time: unknown for 2 points (no record of their shape on this machine; --calibrate tries a few steps"
-        in said
+        in output
     )
 
 
@@ -488,11 +490,11 @@ def test_calibrate_times_what_no_record_knows(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(hidden=[8, 16], epochs=3), grid("cae"))
     recorded(tmp_path / "results", tiny(5))
     before = files(tmp_path)
-    said = call(file, "--dry-run", "--calibrate", "--local", "--device", "cpu").out
+    output = call(file, "--dry-run", "--calibrate", "--local", "--device", "cpu").out
     assert re.search(
-        r"Time: about [\d.]+ s for 3 points \(.*, and a few training steps of 2 shapes\)", said
+        r"Time: about [\d.]+ s for 3 points \(.*, and a few training steps of 2 shapes\)", output
     )
-    assert "unknown" not in said
+    assert "unknown" not in output
     assert files(tmp_path) == before
 
 
@@ -502,13 +504,13 @@ def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
     point = Point.make("vae", {"encoder_layers": 1, "decoder_layers": 1}, 0)
     assert estimate_memory_bytes(point) >= 4 * 4 * (131072 * 512 + 256 * 131072) >= 1.6e9
     assert estimate_memory_bytes(tiny()) < 1.7e9
-    said = call(
+    output = call(
         write_sweep(tmp_path, "Grid('vae', encoder_layers=1, decoder_layers=1)", grid()),
         "--dry-run",
     ).out
     assert (
         f"Memory: up to {estimate_memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)."
-        in said
+        in output
     )
 
 
@@ -579,10 +581,10 @@ def test_whole_numbers_have_many_spellings(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(epochs=10, lr=[1e16, 1.0]))
     recorded(tmp_path / "results", tiny(epochs=10, lr=1e16))
     for spelling in ("10", "1e1", "10.0"):
-        said = call(
+        output = call(
             file, "--dry-run", "--set", f"epochs={spelling}", "--filter", "lr=10000000000000000"
         )
-        assert "1 point wanted, 1 done" in said.out, said.error
+        assert "1 point wanted, 1 done" in output.out, output.error
     both = call(file, "--dry-run", "--filter", "lr=1e16,1.0,1")
     assert "Sweep tiny: 2 points wanted" in both.out
     assert "1 point wanted" in call(file, "--dry-run", "--filter", "lr=1e0").out
@@ -598,5 +600,5 @@ def test_every_training_parameter_can_be_set_from_the_command_line(tmp_path: Pat
     file = write_sweep(tmp_path, grid(optimizer="muon", schedule="warmup_linear"))
     for key, field in TrainingConfig.model_fields.items():
         assert call(file, "--dry-run", "--set", f"{key}={field.default}").code == 0
-        said = call(file, "--dry-run", "--set", f"{key}=nonsense")
-        assert (said.code, f"{key}='nonsense'" in said.error) == (2, True)
+        output = call(file, "--dry-run", "--set", f"{key}=nonsense")
+        assert (output.code, f"{key}='nonsense'" in output.error) == (2, True)

@@ -89,8 +89,8 @@ def test_the_directives_are_those_of_sbatch(tmp_path: Path) -> None:
     assert "@" not in script.replace("nodes[@]", "").replace("steps[@]", "").replace(
         "ray[@]", ""
     ).replace('"$@"', "").replace("TERM@120", ""), "every field is filled in"
-    whole = call("slurm", tmp_path / "tiny.py").out
-    assert "#SBATCH --exclusive" in whole and "--num-gpus=0" in whole
+    complete = call("slurm", tmp_path / "tiny.py").out
+    assert "#SBATCH --exclusive" in complete and "--num-gpus=0" in complete
 
 
 def test_values_cannot_leave_their_place(tmp_path: Path) -> None:

@@ -120,8 +120,8 @@ def test_on_aws_only_ssh_is_open_and_both_kinds_of_node_can_be_launched(
             provider.create_node(kind["node_config"], {"ray-node-type": "any"}, 1)
         nodes = [
             node
-            for found in ec2.describe_instances()["Reservations"]
-            for node in found["Instances"]
+            for result in ec2.describe_instances()["Reservations"]
+            for node in result["Instances"]
         ]
         assert {node["InstanceType"] for node in nodes} == {
             shipped()["metadata"][kind] for kind in ("head", "worker")
@@ -143,8 +143,8 @@ def bring_up() -> None:
     """`ray up`, and once more where a worker was too slow: Ray gives it 30 s to start, and does not try again."""
 
     def outcomes() -> list[str]:
-        said = lab("enter", "head", "cat", "/tmp/ray/session_latest/logs/monitor.out").stdout
-        return re.findall("up-to-date|update-failed", said)
+        output = lab("enter", "head", "cat", "/tmp/ray/session_latest/logs/monitor.out").stdout
+        return re.findall("up-to-date|update-failed", output)
 
     for _ in range(2):
         enter("lap", "cd ~/gensweep && ray up -y /shared/lab.yaml")
@@ -181,14 +181,14 @@ def test_a_sweep_outlives_a_worker_host(shared: Path, tmp_path: Path) -> None:
         look = "curl -so /dev/null -w %{http_code} http://127.0.0.1:8265/api/jobs/"
         assert enter("lap", look).endswith("401"), "no token, no answer"
         with running("lap", SUBMIT, tmp_path / "job") as job:
-            found: list[tuple[Point, str, int]] = []
+            result: list[tuple[Point, str, int]] = []
             took = wait_until(
-                lambda: found.extend(on_a_worker(root, points)) or bool(found),
+                lambda: result.extend(on_a_worker(root, points)) or bool(result),
                 "a point on a worker",
                 180,
             )
             print(f"--- {took:.1f} s from the submission to a point in training on a worker")
-            point, host, before = found[0]
+            point, host, before = result[0]
             assert lab("kill", host).returncode == 0
             seen: list[tuple[str, int]] = []
 

@@ -47,9 +47,9 @@ def ready(function: Node, *arguments: Any) -> Any:
     return function(*arguments)
 
 
-def elsewhere(place: Path) -> Node:
+def make_other_node(path: Path) -> Node:
     """A node on which the root is another folder."""
-    return lambda function, name, _, *rest: function(name, str(place), *rest)
+    return lambda function, name, _, *rest: function(name, str(path), *rest)
 
 
 def answering(**changed: Any) -> Node:
@@ -57,7 +57,7 @@ def answering(**changed: Any) -> Node:
     return lambda function, *arguments: function(*arguments) | changed
 
 
-def said(findings: list[Finding], check: str, level: str) -> dict[str, tuple[str, str]]:
+def select_findings(findings: list[Finding], check: str, level: str) -> dict[str, tuple[str, str]]:
     """What and remedy, by node."""
     return {
         one.node: (one.what, one.remedy)
@@ -95,23 +95,23 @@ def test_a_root_that_cannot_be_used_is_a_failure_with_a_remedy(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     ended = call("doctor", "--results", tmp_path / "file")
     assert ended.code == 1
-    place = f"{tmp_path}/file"
+    path = f"{tmp_path}/file"
     expected = (
-        f"--results {place}: {place} is a file, not a folder: name another folder, or fix this one"
+        f"--results {path}: {path} is a file, not a folder: name another folder, or fix this one"
     )
     assert f"FAILED  here  storage: {expected}" in ended.out.splitlines()
 
 
 @pytest.mark.parametrize(
-    ("told", "noted"), [({}, False), ({"compiler": True}, False), ({"compiler": False}, True)]
+    ("reported", "noted"), [({}, False), ({"compiler": True}, False), ({"compiler": False}, True)]
 )
 def test_a_node_without_a_compiler_is_told_and_one_that_does_not_say_is_not(
-    told: dict[str, bool], noted: bool, tmp_path: Path
+    reported: dict[str, bool], noted: bool, tmp_path: Path
 ) -> None:
     """As one with earlier code, whose other answers are still to be read."""
-    other = answering(hardware={"cores": 2, "gpus": 0, "memory": 1e9, **told})
+    other = answering(hardware={"cores": 2, "gpus": 0, "memory": 1e9, **reported})
     findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(n1=other), full=True)
-    assert ("no C compiler" in said(findings, "hardware", NOTE)["n1"][0]) == noted
+    assert ("no C compiler" in select_findings(findings, "hardware", NOTE)["n1"][0]) == noted
 
 
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,12 +121,12 @@ def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         node_info.shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 70e9))
     )
     findings, _ = doctor.examine_here(str(tmp_path))
-    assert said(findings, "disk", FAILED) == {
+    assert select_findings(findings, "disk", FAILED) == {
         "here": (f"{tmp_path} has 0.9 GB free", "free some space there")
     }
     free.clear()
     findings, _ = doctor.examine_here(str(tmp_path))
-    assert said(findings, "disk", OK)["here"][0].startswith("more than 50 GB free in ")
+    assert select_findings(findings, "disk", OK)["here"][0].startswith("more than 50 GB free in ")
 
 
 def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +156,8 @@ def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.Monke
 def test_nodes_that_share_the_root_are_ready(tmp_path: Path) -> None:
     findings = doctor.examine_nodes(Store(tmp_path / "new"), asking(a=ready, b=ready))
     expected = ("reads files of this machine, and this machine reads its files", "")
-    assert said(findings, "storage", OK) == {"a": expected, "b": expected}
-    assert said(findings, "clock", OK).keys() == {"a", "b"}
+    assert select_findings(findings, "storage", OK) == {"a": expected, "b": expected}
+    assert select_findings(findings, "clock", OK).keys() == {"a", "b"}
     assert not [one for one in findings if one.level == FAILED]
     assert not list(tmp_path.iterdir())
 
@@ -167,22 +167,22 @@ def test_a_root_that_is_not_shared_is_found_and_left_clean(tmp_path: Path) -> No
     other.mkdir()
 
     def deaf(function: Node, *arguments: Any) -> Any:
-        told = function(*arguments)
-        (tmp_path / "root" / told["storage"]["wrote"]).write_bytes(b"something else")
-        return told
+        message = function(*arguments)
+        (tmp_path / "root" / message["storage"]["wrote"]).write_bytes(b"something else")
+        return message
 
-    def same_name(function: Node, name: str, place: str, probe: Any, full: bool) -> Any:
+    def same_name(function: Node, name: str, location: str, probe: Any, full: bool) -> Any:
         (other / probe[0]).write_bytes(b"of somebody else")
         return function(name, str(other), probe, full)
 
-    ask = asking(a=ready, b=elsewhere(apart), c=deaf, d=same_name)
+    ask = asking(a=ready, b=make_other_node(apart), c=deaf, d=same_name)
     findings = doctor.examine_nodes(Store(tmp_path / "root"), ask, full=False)
-    assert said(findings, "storage", FAILED) == {
+    assert select_findings(findings, "storage", FAILED) == {
         "b": (f"{apart} is not shared: a file of this machine does not exist there", SHARE),
         "c": (f"what it writes to {tmp_path}/root cannot be read here", SHARE),
         "d": (f"{other} is not shared: the same file has other content there", SHARE),
     }
-    assert said(findings, "storage", OK).keys() == {"a"}
+    assert select_findings(findings, "storage", OK).keys() == {"a"}
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
     assert len(list(other.iterdir())) == 1, "nothing was written where the probe was not found"
 
@@ -200,11 +200,11 @@ def test_a_root_that_a_node_may_not_use_is_its_to_mend(tmp_path: Path) -> None:
             return function(*arguments)
 
     findings = doctor.examine_nodes(
-        Store(tmp_path / "root"), asking(a=elsewhere(tmp_path / "file"), b=full)
+        Store(tmp_path / "root"), asking(a=make_other_node(tmp_path / "file"), b=full)
     )
-    place = f"{tmp_path}/file"
-    assert said(findings, "storage", FAILED) == {
-        "a": (f"--results {place}: {place} is a file, not a folder", GRANT),
+    path = f"{tmp_path}/file"
+    assert select_findings(findings, "storage", FAILED) == {
+        "a": (f"--results {path}: {path} is a file, not a folder", GRANT),
         "b": ("[Errno 28] No space left on device", GRANT),
     }
 
@@ -238,8 +238,8 @@ def test_clocks(ahead: float, off: int) -> None:
     def node(function: Node, *arguments: Any) -> Any:
         now = time.time()
         patch.setattr(doctor.time, "time", lambda: now + 100)  # when the answer arrives
-        told = function(*arguments)
-        return told | {"time": now + ahead + (100 if ahead > 0 else 0)}
+        message = function(*arguments)
+        return message | {"time": now + ahead + (100 if ahead > 0 else 0)}
 
     with pytest.MonkeyPatch.context() as patch:
         findings = doctor.examine_nodes(None, asking(a=node), full=False)
@@ -283,13 +283,13 @@ def test_another_commit_is_a_failure_and_an_unknown_one_a_note(
 ) -> None:
     other = dict(node_info.read_code_versions()) | {"commit": LATER}
     findings = doctor.examine_nodes(None, asking(a=ready, b=answering(code=other)), full=False)
-    [(what, remedy)] = said(findings, "code", FAILED).values()
+    [(what, remedy)] = select_findings(findings, "code", FAILED).values()
     assert what.startswith("commit bbbbbbb, here ") or what == "commit bbbbbbb, here unknown"
     assert remedy == AGAIN
     with monkeypatch.context() as patch:
         patch.setenv("SLURM_JOB_ID", "7")
         findings = doctor.examine_nodes(None, asking(b=answering(code=other)), full=False)
-    [(_, remedy)] = said(findings, "code", FAILED).values()
+    [(_, remedy)] = select_findings(findings, "code", FAILED).values()
     assert "submit the job again" in remedy and "ray up" not in remedy
     nowhere = HERE | {"commit": None}
     assert node_info.compare_code(nowhere, nowhere) == (
@@ -307,16 +307,16 @@ def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
     )
     ask = "import json; from gensweep.cluster.node_info import read_code_versions; print(json.dumps(read_code_versions()))"
 
-    def told() -> dict[str, Any]:
+    def reported() -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-c", ask], cwd=copy, capture_output=True, check=True, env=alone(copy)
         )
         return json.loads(done.stdout)
 
-    assert told() == node_info.read_code_versions() | {"commit": None}
+    assert reported() == node_info.read_code_versions() | {"commit": None}
     changed = copy / "gensweep" / file
     changed.write_text(changed.read_text().replace("e", "E", 1))
-    assert told()["source"] != node_info.read_code_versions()["source"]
+    assert reported()["source"] != node_info.read_code_versions()["source"]
 
 
 def test_a_trial_refuses_other_code_than_its_drivers() -> None:
@@ -341,7 +341,7 @@ def test_a_node_that_answers_as_an_older_version_does_is_told(missing: str, tmp_
         return {key: value for key, value in info.items() if key != missing}
 
     findings = doctor.examine_nodes(Store(tmp_path), asking(new=ready, old=old))
-    what, remedy = said(findings, "code", FAILED)["old"]
+    what, remedy = select_findings(findings, "code", FAILED)["old"]
     assert what.startswith("it answers as another version of gensweep does")
     assert remedy == AGAIN
     assert not [one for one in findings if one.node == "new" and one.level == FAILED]
@@ -349,7 +349,7 @@ def test_a_node_that_answers_as_an_older_version_does_is_told(missing: str, tmp_
 
 
 def test_many_nodes_stay_readable(tmp_path: Path) -> None:
-    apart = {name: elsewhere(tmp_path / "apart") for name in ("n7", "n8")}
+    apart = {name: make_other_node(tmp_path / "apart") for name in ("n7", "n8")}
     nodes = {f"n{number}": ready for number in range(100)} | apart
     findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(**nodes), full=False)
     assert len(findings) == 100 * 3
@@ -390,20 +390,20 @@ def listening(answer: bytes | None) -> Iterator[str]:
                 connection, _ = server.accept()
             except OSError:
                 return
-            kept.append(connection)
+            stored.append(connection)
             if answer is not None:
                 with suppress(OSError):  # the client has left
                     connection.recv(64)
                     connection.sendall(answer)
 
-    kept: list[socket.socket] = []
+    stored: list[socket.socket] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
-    for connection in kept:
+    for connection in stored:
         connection.close()
 
 
@@ -424,9 +424,9 @@ def web() -> Iterator[str]:
 @contextmanager
 def dead() -> Iterator[str]:
     """An address where nobody is: the port is taken, and not listened to."""
-    with closing(socket.socket()) as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{held.getsockname()[1]}"
+    with closing(socket.socket()) as ballast:
+        ballast.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{ballast.getsockname()[1]}"
 
 
 NO_RAY = (
@@ -444,15 +444,15 @@ def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) 
         (listening(b""), NO_RAY),
         (web(), NO_RAY),
     ):
-        with server as there, pytest.raises(UserError) as raised:
-            ray_address.check_address(there)
-        assert str(raised.value) == f"--address {there}: {expected}"
-    with listening(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as there:
-        ray_address.check_address(there)
+        with server as available, pytest.raises(UserError) as raised:
+            ray_address.check_address(available)
+        assert str(raised.value) == f"--address {available}: {expected}"
+    with listening(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as available:
+        ray_address.check_address(available)
     ray_address.check_address("auto")
-    with listening(None) as there, monkeypatch.context() as patch:
+    with listening(None) as available, monkeypatch.context() as patch:
         patch.setenv("RAY_USE_TLS", "1")
-        ray_address.check_address(there)
+        ray_address.check_address(available)
     with pytest.raises(
         UserError, match="Tune does not run through Ray Client; name HOST:PORT, or auto"
     ):
@@ -489,9 +489,9 @@ def test_where_no_cluster_is_nothing_is_started(
         "gensweep.execute.waves.prepare_datasets", lambda *_: pytest.fail("datasets were prepared")
     )
     for words in (["doctor"], ["run", write_sweep(tmp_path, grid())]):
-        with server() as there:
-            ended = call(*words, "--address", there, "--results", tmp_path / "results")
-        assert (ended.code, ended.error) == (2, f"error: --address {there}: {expected}\n")
+        with server() as available:
+            ended = call(*words, "--address", available, "--results", tmp_path / "results")
+        assert (ended.code, ended.error) == (2, f"error: --address {available}: {expected}\n")
         assert not (tmp_path / "results").exists()
 
 
@@ -512,14 +512,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         ) in alone().items():  # not of the folder of this test run, but of the project
             patch.setenv(name, value)
         patch.chdir(folders[0])
-        made = Cluster(
+        built = Cluster(
             initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
         )
         patch.chdir(folders[1])
-        made.add_node(num_cpus=1)
-    made.folder = folders[0]
-    yield made
-    made.shutdown()
+        built.add_node(num_cpus=1)
+    built.folder = folders[0]
+    yield built
+    built.shutdown()
 
 
 @pytest.fixture(scope="module")

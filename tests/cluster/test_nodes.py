@@ -62,7 +62,7 @@ def sweep(cluster: Any, tmp_path: Path) -> list[str]:
     return [file, "--results", str(tmp_path / "results"), "--address", cluster.address]
 
 
-def heard(arguments: list[str], folder: Path, holds: dict[int, tuple[int, ...]]) -> None:
+def collect_reports(arguments: list[str], folder: Path, holds: dict[int, tuple[int, ...]]) -> None:
     """Be the command line, with a line in ``folder/reports`` for every epoch that a trial reports.
 
     Args:
@@ -86,7 +86,7 @@ def heard(arguments: list[str], folder: Path, holds: dict[int, tuple[int, ...]])
     command_line(arguments, folder)
 
 
-def held(folder: Path, *epochs: int) -> Path:
+def hold_at_epochs(folder: Path, *epochs: int) -> Path:
     """A new folder for a driver that is to wait at these epochs."""
     folder.mkdir()
     for epoch in epochs:
@@ -108,14 +108,16 @@ def reports(*folders: Path) -> list[dict[str, int]]:
 
 
 def epochs_of(seed: int, *folders: Path) -> list[int]:
-    return [told["epoch"] for told in reports(*folders) if told["seed"] == seed]
+    return [messages["epoch"] for messages in reports(*folders) if messages["seed"] == seed]
 
 
 def reported(folder: Path, seed: int, epoch: int) -> int:
     """Wait for a report; returns the process that it is from."""
     wait_for(folder / "reports", f'{{"seed": {seed}, "epoch": {epoch}, ')
     return next(
-        told["pid"] for told in reports(folder) if (told["seed"], told["epoch"]) == (seed, epoch)
+        messages["pid"]
+        for messages in reports(folder)
+        if (messages["seed"], messages["epoch"]) == (seed, epoch)
     )
 
 
@@ -152,8 +154,8 @@ def test_what_a_lost_node_trained_goes_on_elsewhere_from_its_last_epoch(
 ) -> None:
     """Both nodes are lost, one after the other, and another comes."""
     first = only(cluster, 2)
-    folder = held(tmp_path / "driver", 2, 3, 4)
-    with other(heard, sweep, folder, {0: (2, 3, 4)}) as driver:
+    folder = hold_at_epochs(tmp_path / "driver", 2, 3, 4)
+    with other(collect_reports, sweep, folder, {0: (2, 3, 4)}) as driver:
         lost = lose(cluster, reported(folder, 0, 2))
         release(folder, 2)
         second = lose(cluster, reported(folder, 0, 3))
@@ -174,12 +176,12 @@ def test_a_killed_driver_s_command_goes_on_at_once(
     cluster: Any, sweep: list[str], tmp_path: Path, plain: Path
 ) -> None:
     only(cluster, 1)
-    killed, again = held(tmp_path / "killed", 2), held(tmp_path / "again")
-    with other(heard, sweep, killed, {0: (2,)}) as driver:
+    killed, again = hold_at_epochs(tmp_path / "killed", 2), hold_at_epochs(tmp_path / "again")
+    with other(collect_reports, sweep, killed, {0: (2,)}) as driver:
         reported(killed, 0, 2)
         os.kill(driver.pid, signal.SIGKILL)
         ended(driver)
-    with other(heard, sweep, again, {}) as driver:
+    with other(collect_reports, sweep, again, {}) as driver:
         assert ended(driver) == 0, (again / "output").read_text()
     assert "Waiting" not in (again / "output").read_text()
     assert (epochs_of(0, killed), epochs_of(0, again)) == ([1, 2], [3, 4])
@@ -193,16 +195,16 @@ def test_two_drivers_on_one_results_folder_train_no_point_twice(
     """The first waits with a point in its hand while the second trains all others; then each finds the other's."""
     only(cluster, 2)
     command = [*sweep, "--max-concurrent", "1"]
-    one, two = held(tmp_path / "one", 2), held(tmp_path / "two")
-    with other(heard, command, one, {0: (2,)}) as first:
+    one, two = hold_at_epochs(tmp_path / "one", 2), hold_at_epochs(tmp_path / "two")
+    with other(collect_reports, command, one, {0: (2,)}) as first:
         reported(one, 0, 2)
-        with other(heard, command, two, {}) as second:
+        with other(collect_reports, command, two, {}) as second:
             wait_for(two / "output", "Waiting for 1 point in training by process")
             release(one, 2)
             assert (ended(first), ended(second)) == (0, 0), (one / "output").read_text() + (
                 two / "output"
             ).read_text()
-    trained = Counter((told["seed"], told["epoch"]) for told in reports(one, two))
+    trained = Counter((messages["seed"], messages["epoch"]) for messages in reports(one, two))
     assert trained == {(seed, epoch): 1 for seed in range(SEEDS) for epoch in range(1, EPOCHS + 1)}
     assert (epochs_of(0, one), epochs_of(0, two)) == ([1, 2, 3, 4], [])
     assert [epochs_of(seed, one) for seed in range(1, SEEDS)] == [[], [], []]

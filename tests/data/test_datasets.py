@@ -48,7 +48,7 @@ def opened(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def own(model: str, axes: dict[str, Any]) -> str:
+def write_own_sweep(model: str, axes: dict[str, Any]) -> str:
     """The source of a tiny grid of pictures that are not the avatars."""
     return f"Grid({model!r}, **{ {key: value for key, value in TINY_PICTURES.items() if key != 'count'} | axes!r})"
 
@@ -95,19 +95,19 @@ class TestFetch:
     @pytest.fixture
     def fetched(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         """What a stand-in for a download was asked for."""
-        asked: list[Any] = []
+        requested: list[Any] = []
 
         def fetch(progress: Any, *, source: str | None = None, limit: int | None = None) -> str:
             """Get it."""
             progress("halfway", 1, 2)
-            asked.append((source, limit))
+            requested.append((source, limit))
             if source == "http://nowhere":
                 raise FetchError("nobody answers; is there a network?")
             return "it is here"
 
         DOWNLOADS["mnist"]  # filled before it is changed
         monkeypatch.setitem(DOWNLOADS._entries, "stand-in", Download("stand-in", "", fetch))
-        return asked
+        return requested
 
     def test_hands_on_what_was_said_and_no_more(self, fetched: list[Any]) -> None:
         ended = call("data", "fetch", "stand-in", "--limit", 3)
@@ -159,7 +159,7 @@ class TestShow:
         sheet = opened(here / "sheet.png")
         faces = Avatars(count=25).prepare().rows["picture"]
         for number in (0, 7, 24):
-            top, left = (MARGIN + place * (128 + MARGIN) for place in divmod(number, 5))
+            top, left = (MARGIN + index * (128 + MARGIN) for index in divmod(number, 5))
             assert np.array_equal(
                 sheet[top : top + 128 : 2, left : left + 128 : 2].transpose(2, 0, 1), faces[number]
             )
@@ -223,7 +223,7 @@ class TestRuns:
         self, here: Path, root: Path
     ) -> None:
         pictures(here / "mine", 20)
-        write_sweep(here, own("cae", {"dataset": "folder:mine"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "folder:mine"}))
         arguments = ("tiny.py", "--local", "--results", root, "--seeds", 1)
         assert call(*arguments).code == 0
         before = (root / "tiny" / "sweep.json").read_bytes()
@@ -237,12 +237,12 @@ class TestRuns:
     def test_says_how_each_dataset_is_split(self, here: Path, root: Path) -> None:
         """Of 20, round(2) test; of the other 18, round(1.8) validate."""
         pictures(here / "mine", 20)
-        write_sweep(here, own("cae", {"dataset": "folder:mine"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "folder:mine"}))
         ended = call("tiny.py", "--local", "--results", root, "--seeds", 1)
         assert "folder:mine: 20 examples, 2 to test, 2 to validate." in ended.out
 
     def test_a_dry_run_says_what_would_stop_it(self, here: Path) -> None:
-        write_sweep(here, own("cae", {"dataset": "cryptopunks"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "cryptopunks"}))
         ended = call("tiny.py", "--dry-run")
         assert (
             ended.code,
@@ -268,7 +268,7 @@ class TestRuns:
 
     def test_a_comma_may_be_part_of_a_folder(self, here: Path) -> None:
         pictures(here / "a, b", 20)
-        write_sweep(here, own("cae", {}))
+        write_sweep(here, write_own_sweep("cae", {}))
         assert (
             "To train: 2"
             in call("tiny.py", "--dry-run", "--set", "dataset=avatars,folder:a\\, b").out
@@ -276,7 +276,9 @@ class TestRuns:
 
     def test_a_filter_takes_what_tables_show(self, here: Path) -> None:
         pictures(here / "deep" / "mine", 20)
-        write_sweep(here, own("cae", {"dataset": [f"folder:{here}/deep/mine", "avatars"]}))
+        write_sweep(
+            here, write_own_sweep("cae", {"dataset": [f"folder:{here}/deep/mine", "avatars"]})
+        )
         ended = call("tiny.py", "--dry-run", "--filter", "dataset=folder:mine")
         assert "1 point wanted" in ended.out, ended.out + ended.error
 
@@ -312,8 +314,8 @@ class TestSweeps:
             count=[100, 200],
             scaling=["nearest", "report"],
         ).cells()
-        found = [(cell["dataset"], cell.get("count"), cell.get("scaling")) for cell in cells]
-        assert found == [
+        result = [(cell["dataset"], cell.get("count"), cell.get("scaling")) for cell in cells]
+        assert result == [
             ("avatars", 100, None),
             ("avatars", 200, None),
             ("cryptopunks", None, "nearest"),
@@ -352,12 +354,12 @@ class TestSweeps:
             Point.make("cae", {"dataset": "cryptopunks", "background": "whit"}, 0)
 
     def test_what_is_not_fetched_is_told_before_anything_starts(self, here: Path) -> None:
-        write_sweep(here, own("cae", {"dataset": "cryptopunks"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "cryptopunks"}))
         ended = call("tiny.py", "--local")
         assert ended.code == 2
         assert ended.error.startswith("error: cryptopunks is not fetched yet")
         assert not (here / "results").exists()
-        write_sweep(here, own("cae", {"dataset": "rijksmuseum"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "rijksmuseum"}))
         ended = call("tiny.py", "--local")
         assert (ended.code, "tiny.py:2: rijksmuseum is not fetched yet" in ended.error) == (
             2,
@@ -368,7 +370,7 @@ class TestSweeps:
         """A renamed folder has nothing to do; one more picture makes it another dataset."""
         pictures(here / "mine", 20)
         (here / "mine" / "broken.png").write_bytes(b"no picture")
-        write_sweep(here, own("cae", {"dataset": "folder:mine"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "folder:mine"}))
         arguments = ("tiny.py", "--local", "--results", root, "--seeds", 1)
         ended = call(*arguments)
         assert ended.code == 0, ended.error
@@ -380,7 +382,7 @@ class TestSweeps:
 
         fingerprint.clear_cache()
         (here / "mine").rename(here / "yours")
-        write_sweep(here, own("cae", {"dataset": "folder:yours"}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": "folder:yours"}))
         assert "Nothing to do" in call(*arguments).out
 
         fingerprint.clear_cache()
@@ -401,10 +403,10 @@ class TestSweeps:
             assert "1 of 21 pictures left out: broken.png" in error
 
     def test_tables_call_ones_own_data_by_its_folder(self, here: Path, root: Path) -> None:
-        for seed, place in enumerate(("a/faces", "b/faces", "c/cats")):
-            pictures(here / place, 20, seed)
-        names = [f"folder:{place}" for place in ("a/faces", "b/faces", "c/cats")]
-        write_sweep(here, own("cae", {"dataset": names}))
+        for seed, path in enumerate(("a/faces", "b/faces", "c/cats")):
+            pictures(here / path, 20, seed)
+        names = [f"folder:{path}" for path in ("a/faces", "b/faces", "c/cats")]
+        write_sweep(here, write_own_sweep("cae", {"dataset": names}))
         assert call("tiny.py", "--local", "--results", root, "--seeds", 1).code == 0
         shown = gensweep.load(root / "tiny").cells["dataset"].tolist()
         pinned = [
@@ -419,14 +421,14 @@ class TestSweeps:
 
     def test_a_filter_may_name_the_folder(self, here: Path, root: Path) -> None:
         pictures(here / "mine", 20)
-        write_sweep(here, own("cae", {"dataset": ["folder:mine", "avatars"]}))
+        write_sweep(here, write_own_sweep("cae", {"dataset": ["folder:mine", "avatars"]}))
         ended = call("tiny.py", "--results", root, "--filter", "dataset=folder:mine", "--dry-run")
         assert "1 point wanted" in ended.out, ended.out + ended.error
 
     def test_what_only_the_dataset_decides_is_no_column(self, here: Path, root: Path) -> None:
         pictures(here / "mine", 20)
-        one = own("cae", {"dataset": "avatars", "count": 20})
-        two = own("cae", {"dataset": "folder:mine", "background": "black"})
+        one = write_own_sweep("cae", {"dataset": "avatars", "count": 20})
+        two = write_own_sweep("cae", {"dataset": "folder:mine", "background": "black"})
         write_sweep(here, one, two)
         call("tiny.py", "--local", "--results", root, "--seeds", 1)
         assert gensweep.load(root / "tiny").varying == ["dataset"]

@@ -82,13 +82,13 @@ class Server:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes | int] = {}
-        self.asked: list[str] = []
+        self.requests_made: list[str] = []
         self.cut: set[str] = set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.asked.append(self.path)
+                outer.requests_made.append(self.path)
                 answer = outer.files.get(self.path, 404)
                 body = answer if isinstance(answer, bytes) else b"no"
                 self.send_response(200 if isinstance(answer, bytes) else answer)
@@ -135,7 +135,7 @@ def fetch(source: str | None = None) -> str:
     return DOWNLOADS["mnist"].fetch(lambda text, done, total: None, source=source)
 
 
-def kept(cache: Path) -> dict[str, bytes]:
+def read_cached(cache: Path) -> dict[str, bytes]:
     """What the cache holds of MNIST, half-written files included."""
     return {path.name: path.read_bytes() for path in (cache / "mnist").iterdir()}
 
@@ -145,8 +145,8 @@ def test_pixels_of_any_type_are_scaled(kind: str, tmp_path: Path) -> None:
     """Ones become 255."""
     pictures, labels = make(MIN_PICTURES_PER_DIGIT)
     ones = pictures > pictures.mean() + 60
-    found, _ = digits(npz(tmp_path / "ones.npz", images=ones.astype(kind), labels=labels))
-    assert np.array_equal(found, ones * np.uint8(255))
+    result, _ = digits(npz(tmp_path / "ones.npz", images=ones.astype(kind), labels=labels))
+    assert np.array_equal(result, ones * np.uint8(255))
 
 
 class TestFetchMnist:
@@ -154,8 +154,12 @@ class TestFetchMnist:
         self, server: Server, files: dict[str, bytes], cache: Path
     ) -> None:
         steps: list[tuple[str, int, int]] = []
-        said = mnist.fetch_mnist(lambda *step: steps.append(step))
-        assert kept(cache) == files and "4 of 4 files fetched" in said and str(cache) in said
+        message = mnist.fetch_mnist(lambda *step: steps.append(step))
+        assert (
+            read_cached(cache) == files
+            and "4 of 4 files fetched" in message
+            and str(cache) in message
+        )
         assert [done for _, done, _ in steps] == [0, 1, 2, 3, 4] and {
             total for *_, total in steps
         } == {4}
@@ -179,9 +183,9 @@ class TestFetchMnist:
     ) -> None:
         fetch()
         (cache / "mnist" / TRAIN[1]).with_suffix(".gz").write_bytes(b"damaged")
-        server.asked.clear()
+        server.requests_made.clear()
         assert "1 of 4 files fetched" in fetch()
-        assert server.asked == [f"/first/{TRAIN[1]}.gz"] and kept(cache) == files
+        assert server.requests_made == [f"/first/{TRAIN[1]}.gz"] and read_cached(cache) == files
 
     def test_the_next_mirror_is_tried_and_then_first(
         self, server: Server, files: dict[str, bytes], cache: Path
@@ -190,8 +194,8 @@ class TestFetchMnist:
             path.replace("first", "second"): body for path, body in server.files.items()
         }
         fetch()
-        assert kept(cache) == files
-        assert [path.split("/")[1] for path in server.asked] == [
+        assert read_cached(cache) == files
+        assert [path.split("/")[1] for path in server.requests_made] == [
             "first",
             "second",
             "second",
@@ -207,8 +211,10 @@ class TestFetchMnist:
             (tmp_path / name).write_bytes(body)
             server.files[f"/mine/{name}"] = body
         fetch(f"{server.url}/mine" if where == "url" else str(tmp_path))
-        assert kept(cache) == files
-        assert server.asked == ([f"/mine/{name}" for name in files] if where == "url" else [])
+        assert read_cached(cache) == files
+        assert server.requests_made == (
+            [f"/mine/{name}" for name in files] if where == "url" else []
+        )
 
     def test_a_source_without_the_files_is_named(
         self, files: dict[str, bytes], tmp_path: Path
@@ -254,12 +260,12 @@ class TestFetchMnist:
             with pytest.raises(FetchError, match=rf"mnist: .*{message}") as raised:
                 fetch()
         assert "\n" not in str(raised.value) and "--source" in str(raised.value)
-        assert set(kept(cache)) == {f"{TRAIN[0]}.gz"}
+        assert set(read_cached(cache)) == {f"{TRAIN[0]}.gz"}
         with pytest.raises(DataError, match="not fetched yet"):
             digits("mnist")
         server.files, server.cut = good, set()
         fetch()
-        assert kept(cache) == files
+        assert read_cached(cache) == files
 
     def test_no_space(
         self, server: Server, files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -271,9 +277,9 @@ class TestFetchMnist:
             patch.setattr(storage.os, "fsync", full)
             with pytest.raises(FetchError, match="No space left on device; free some space"):
                 fetch()
-        assert kept(cache) == {}
+        assert read_cached(cache) == {}
         fetch()
-        assert kept(cache) == files
+        assert read_cached(cache) == files
 
 
 class TestReadMnist:
@@ -344,8 +350,8 @@ class TestIdxFolders:
         folder = put(tmp_path / "mine", names, pictures, labels)
         (folder / "README").write_text("mine")
         (folder / f"._{names[0]}").write_bytes(b"what a Mac leaves beside a file")
-        found = digits(DIGITS(f"idx:{folder}"))
-        assert np.array_equal(found[0], pictures) and np.array_equal(found[1], labels)
+        result = digits(DIGITS(f"idx:{folder}"))
+        assert np.array_equal(result[0], pictures) and np.array_equal(result[1], labels)
 
     def test_parts_pair_by_prefix_and_are_joined(self, tmp_path: Path) -> None:
         for prefix, seed in (("b-", 1), ("a-", 2), ("", 3)):
@@ -357,10 +363,10 @@ class TestIdxFolders:
                 labels,
             )
         assert [names[0][0] for names in names_of(find_pairs(tmp_path / "mine"))] == ["a", "b", "i"]
-        found = digits(DIGITS(f"idx:{tmp_path / 'mine'}"))[0]
+        result = digits(DIGITS(f"idx:{tmp_path / 'mine'}"))[0]
         wanted = {picture.tobytes() for seed in (1, 2, 3) for picture in make(3, seed)[0]}
         assert (
-            len(found) == len(wanted) == 90 and {picture.tobytes() for picture in found} == wanted
+            len(result) == len(wanted) == 90 and {picture.tobytes() for picture in result} == wanted
         )
 
     def test_renaming_changes_neither_identity_nor_order(self, tmp_path: Path) -> None:
@@ -414,26 +420,29 @@ class TestIdxFolders:
 
 
 class TestReadIdx:
-    WHOLE = idx(np.arange(24).reshape(2, 3, 4))
+    COMPLETE = idx(np.arange(24).reshape(2, 3, 4))
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress])
     def test_is_read(self, pack: Callable[[bytes], bytes]) -> None:
-        found = read_idx(pack(self.WHOLE), "it", 3)
-        assert (found.dtype, found.tolist()) == (np.uint8, np.arange(24).reshape(2, 3, 4).tolist())
+        result = read_idx(pack(self.WHOLE), "it", 3)
+        assert (result.dtype, result.tolist()) == (
+            np.uint8,
+            np.arange(24).reshape(2, 3, 4).tolist(),
+        )
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress])
     @pytest.mark.parametrize(
         ("body", "message"),
         [
-            (WHOLE[:-1], "it holds 23 bytes, but its header says 24"),
-            (WHOLE + b"!", "it holds more bytes, but its header says 24"),
+            (COMPLETE[:-1], "it holds 23 bytes, but its header says 24"),
+            (COMPLETE + b"!", "it holds more bytes, but its header says 24"),
             (
-                WHOLE[:7],
+                COMPLETE[:7],
                 "it is not an IDX file of unsigned bytes with 3 axes: it begins with 00000803",
             ),
             (b"", "it is not an IDX file"),
             (idx(np.arange(24)), "with 3 axes: it begins with 00000801"),
-            (b"\0\0\x0d\x03" + WHOLE[4:], "it begins with 00000d03"),
+            (b"\0\0\x0d\x03" + COMPLETE[4:], "it begins with 00000d03"),
             (b"<html>" + bytes(20), "it begins with 3c68746d"),
             (struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "says that it holds .* more than"),
         ],
@@ -481,15 +490,15 @@ class TestNpz:
     def test_layouts(self, tmp_path: Path) -> None:
         pictures, labels = make(10)
         for number, (x, y) in enumerate((("images", "labels"), ("x", "y"), ("data", "target"))):
-            found = digits(
+            result = digits(
                 npz(tmp_path / f"{number}.npz", **{x: pictures, y: labels, "other": labels})
             )
-            assert np.array_equal(found[0], pictures) and np.array_equal(found[1], labels)
+            assert np.array_equal(result[0], pictures) and np.array_equal(result[1], labels)
 
     def test_keras_layout_joins_both_sets(self, tmp_path: Path) -> None:
         (x, y), (u, v) = make(8), make(3, seed=1)
-        found = digits(npz(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=u, y_test=v))
-        assert np.array_equal(found[0], np.concatenate([x, u])) and found[1].tolist() == [*y, *v]
+        result = digits(npz(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=u, y_test=v))
+        assert np.array_equal(result[0], np.concatenate([x, u])) and result[1].tolist() == [*y, *v]
 
     @pytest.mark.parametrize(
         "change",
@@ -503,14 +512,14 @@ class TestNpz:
         self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         pictures, labels = make(MIN_PICTURES_PER_DIGIT)
-        found, _ = digits(npz(tmp_path / "a.npz", x=change(pictures), y=labels))
-        assert found.dtype == np.uint8 and np.array_equal(found, pictures)
+        result, _ = digits(npz(tmp_path / "a.npz", x=change(pictures), y=labels))
+        assert result.dtype == np.uint8 and np.array_equal(result, pictures)
 
     @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float64])
     def test_black_and_white_becomes_0_and_255(self, tmp_path: Path, dtype: type) -> None:
         pictures, labels = make(MIN_PICTURES_PER_DIGIT)
-        found, _ = digits(npz(tmp_path / "a.npz", x=(pictures > 150).astype(dtype), y=labels))
-        assert np.array_equal(found, np.where(pictures > 150, 255, 0))
+        result, _ = digits(npz(tmp_path / "a.npz", x=(pictures > 150).astype(dtype), y=labels))
+        assert np.array_equal(result, np.where(pictures > 150, 255, 0))
 
     @pytest.mark.parametrize(
         "change",
@@ -523,17 +532,17 @@ class TestNpz:
         self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         pictures, labels = make(MIN_PICTURES_PER_DIGIT)
-        found = digits(npz(tmp_path / "a.npz", x=pictures, y=change(labels)))[1]
-        assert found.dtype == np.uint8 and np.array_equal(found, labels)
+        result = digits(npz(tmp_path / "a.npz", x=pictures, y=change(labels)))[1]
+        assert result.dtype == np.uint8 and np.array_equal(result, labels)
 
     def test_another_size_is_scaled(self, tmp_path: Path) -> None:
         """56 to 28: a triangle filter of the doubled width weighs 4 neighbours 1 3 3 1; flat areas stay as they are."""
         pictures = np.zeros((80, 56, 56), np.uint8)
         pictures[:, :, 20:40] = 200
         pictures[:, 46:54, 4:12] = np.arange(40, 200, 2)[:, None, None]  # no two are equal
-        found, _ = digits(npz(tmp_path / "a.npz", x=pictures, y=make(8)[1]))
-        assert found.shape == (80, 28, 28)
-        assert found[7, 14].tolist() == [0] * 9 + [25, 175] + [200] * 8 + [175, 25] + [0] * 7
+        result, _ = digits(npz(tmp_path / "a.npz", x=pictures, y=make(8)[1]))
+        assert result.shape == (80, 28, 28)
+        assert result[7, 14].tolist() == [0] * 9 + [25, 175] + [200] * 8 + [175, 25] + [0] * 7
         small, _ = digits(npz(tmp_path / "b.npz", x=make(8, size=16)[0], y=make(8)[1]))
         assert small.shape == (80, 28, 28) and len({picture.tobytes() for picture in small}) == 80
 
@@ -598,11 +607,11 @@ class TestNpz:
         body = {name: io.BytesIO() for name in ("x", "y")}
         np.save(body["x"], x)
         np.save(body["y"], y)
-        whole = body["x"].getvalue()
+        complete = body["x"].getvalue()
         broken = {
-            "member": whole[:-10], "header": whole[:10] + b"}{" + whole[12:],
-            "shape": whole.replace(b"(80, 28, 28)", b"(81, 28, 28)"), "version": whole[:6] + b"\x07" + whole[7:],
-        }.get(damage, whole)  # fmt: skip
+            "member": complete[:-10], "header": complete[:10] + b"}{" + complete[12:],
+            "shape": complete.replace(b"(80, 28, 28)", b"(81, 28, 28)"), "version": complete[:6] + b"\x07" + complete[7:],
+        }.get(damage, complete)  # fmt: skip
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("x.npy", broken)
             archive.writestr("y.npy", body["y"].getvalue())
@@ -652,12 +661,12 @@ class TestIdentity:
     def test_labels_that_change_places_are_other_digits(self, tmp_path: Path) -> None:
         """Two parts of equal length whose label files are swapped hold the same files."""
         pictures, labels = make(MIN_PICTURES_PER_DIGIT)
-        for place, (one, other) in (
+        for path, (one, other) in (
             ("straight", (labels, labels[::-1])),
             ("swapped", (labels[::-1], labels)),
         ):
-            put(tmp_path / place, TRAIN, pictures, one)
-            put(tmp_path / place, TEST, make(MIN_PICTURES_PER_DIGIT, seed=1)[0], other)
+            put(tmp_path / path, TRAIN, pictures, one)
+            put(tmp_path / path, TEST, make(MIN_PICTURES_PER_DIGIT, seed=1)[0], other)
         assert DIGITS(f"idx:{tmp_path / 'straight'}") != DIGITS(f"idx:{tmp_path / 'swapped'}")
 
     def test_what_was_pinned_is_found_again(self, tmp_path: Path) -> None:
@@ -709,8 +718,8 @@ def test_an_example_shows_query_answer_and_one_hot_codes() -> None:
     strips, captions = data.select_examples(arrays, np.array([1234, 19_999]))
     assert captions == ["12+34 = 46", "99-99 = 0"]
     assert strips is not None and strips.shape == (2, 1, 28, 5 * 28 + 9 + 3 * 28 + 9 + 13 * 9 + 1)
-    for name, place, left in (("query_glyphs", 3, 3 * 28), ("answer_glyphs", 1, 5 * 28 + 9 + 28)):
-        glyph = arrays.rows[name][1234, place]
+    for name, index, left in (("query_glyphs", 3, 3 * 28), ("answer_glyphs", 1, 5 * 28 + 9 + 28)):
+        glyph = arrays.rows[name][1234, index]
         assert np.array_equal(strips[0, 0, :, left : left + 28], arrays.banks["glyphs"][glyph])
     codes = strips[0, 0, 4:27:9, 8 * 28 + 18 + 4 : -1 : 9]
     assert [np.flatnonzero(row > 200).tolist() for row in codes] == [[4], [6], [12]]
@@ -731,9 +740,11 @@ class TestOtherCollections:
             "emnist-digits-train-labels-idx1-ubyte.gz",
         )
         folder = put(tmp_path / "mine", names, pictures.swapaxes(1, 2), labels)
-        found = read_digits(DIGITS(f"idx:{folder}"))
-        assert np.array_equal(found.pictures, pictures) and found.labels.tolist() == labels.tolist()
-        (note,) = found.notes
+        result = read_digits(DIGITS(f"idx:{folder}"))
+        assert (
+            np.array_equal(result.pictures, pictures) and result.labels.tolist() == labels.tolist()
+        )
+        (note,) = result.notes
         assert note.startswith(
             f"turned upright, since EMNIST has rows and columns exchanged: {names[0]}; rename"
         )
@@ -763,8 +774,8 @@ class TestOtherCollections:
         (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(
             gzip.compress(typed_idx(table, code, kind))
         )
-        found = digits(DIGITS(f"idx:{tmp_path}"))
-        assert np.array_equal(found[0], pictures) and found[1].tolist() == labels.tolist()
+        result = digits(DIGITS(f"idx:{tmp_path}"))
+        assert np.array_equal(result[0], pictures) and result[1].tolist() == labels.tolist()
 
     @pytest.mark.parametrize(
         "names",
@@ -775,8 +786,10 @@ class TestOtherCollections:
     )  # fmt: skip
     def test_other_names_of_one_part(self, tmp_path: Path, names: tuple[str, str]) -> None:
         pictures, labels = make(MIN_PICTURES_PER_DIGIT)
-        found = digits(npz(tmp_path / "a.npz", **dict(zip(names, (pictures, labels), strict=True))))
-        assert np.array_equal(found[0], pictures) and found[1].tolist() == labels.tolist()
+        result = digits(
+            npz(tmp_path / "a.npz", **dict(zip(names, (pictures, labels), strict=True)))
+        )
+        assert np.array_equal(result[0], pictures) and result[1].tolist() == labels.tolist()
 
     @pytest.mark.parametrize(
         "names",
@@ -787,8 +800,8 @@ class TestOtherCollections:
     )  # fmt: skip
     def test_other_names_of_two_parts(self, tmp_path: Path, names: tuple[str, ...]) -> None:
         (x, y), (u, v) = make(8), make(3, seed=1)
-        found = digits(npz(tmp_path / "a.npz", **dict(zip(names, (x, y, u, v), strict=True))))
-        assert np.array_equal(found[0], np.concatenate([x, u])) and found[1].tolist() == [*y, *v]
+        result = digits(npz(tmp_path / "a.npz", **dict(zip(names, (x, y, u, v), strict=True))))
+        assert np.array_equal(result[0], np.concatenate([x, u])) and result[1].tolist() == [*y, *v]
 
     def test_pictures_without_labels_are_named(self, tmp_path: Path) -> None:
         x, y = make(MIN_PICTURES_PER_DIGIT)

@@ -207,9 +207,9 @@ class TestModes:
     def test_palettes_may_be_transparent(self, key: int | bytes, alphas: list[int]) -> None:
         image = one_row("P", 0, 1, 2)
         image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-        found = row_of(open_picture(encoded(image, "PNG", transparency=key)))
-        assert [pixel[3] for pixel in found] == alphas
-        assert [pixel[:3] for pixel in found] == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+        result = row_of(open_picture(encoded(image, "PNG", transparency=key)))
+        assert [pixel[3] for pixel in result] == alphas
+        assert [pixel[:3] for pixel in result] == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
         assert open_picture(encoded(image, "PNG")).mode == "RGB"
 
     @pytest.mark.parametrize(
@@ -241,20 +241,20 @@ class TestModes:
 
     def test_ycbcr_by_bt_601(self) -> None:
         """Y = 100, Cb = 148, Cr = 138: R = Y + 1.402 x 10, G = Y - 0.34414 x 20 - 0.71414 x 10, B = Y + 1.772 x 20."""
-        found = row_of(open_picture(encoded(Image.new("YCbCr", (4, 4), (100, 148, 138)), "TIFF")))[
+        result = row_of(open_picture(encoded(Image.new("YCbCr", (4, 4), (100, 148, 138)), "TIFF")))[
             0
         ]
-        assert np.abs(np.array(found) - (114.02, 85.98, 135.44)).max() < 1
+        assert np.abs(np.array(result) - (114.02, 85.98, 135.44)).max() < 1
 
     @pytest.mark.parametrize("lightness", [51, 128, 255])
     def test_lab_by_its_formula(self, lightness: int) -> None:
         star = lightness / 255 * 100
         light = ((star + 16) / 116) ** 3
         shade = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
-        found = row_of(
+        result = row_of(
             open_picture(encoded(Image.frombytes("LAB", (1, 1), bytes([lightness, 0, 0])), "TIFF"))
         )
-        assert np.abs(np.array(found[0]) - shade).max() <= 1.5
+        assert np.abs(np.array(result[0]) - shade).max() <= 1.5
 
     @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
     def test_the_first_frame_of_an_animation(self, kind: str) -> None:
@@ -297,8 +297,8 @@ class TestOrientation:
     def test_photographs_are_turned_upright(self, orientation: int) -> None:
         stored = np.zeros((32, 64, 3), np.uint8)
         stored[:8, :8] = 255
-        found = np.asarray(open_picture(encoded(stored, "JPEG", exif=self.exif(orientation))))
-        assert np.abs(found.astype(int) - TURNED[orientation](stored)).max() <= 2
+        result = np.asarray(open_picture(encoded(stored, "JPEG", exif=self.exif(orientation))))
+        assert np.abs(result.astype(int) - TURNED[orientation](stored)).max() <= 2
 
     @pytest.mark.parametrize(
         "exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"]
@@ -480,9 +480,9 @@ class TestToSquare:
     def test_alpha_lies_over_the_background(self) -> None:
         """64 / 255 of 200 over 191 / 255 of 0, 128 and 255."""
         clear = Image.new("RGBA", (64, 64), (200, 200, 200, 64))
-        found = to_square(clear, background="#0080ff")[:, 0, 0]
+        result = to_square(clear, background="#0080ff")[:, 0, 0]
         assert (
-            np.abs(found - np.array([200 * 64 + back * 191 for back in (0, 128, 255)]) / 255).max()
+            np.abs(result - np.array([200 * 64 + back * 191 for back in (0, 128, 255)]) / 255).max()
             <= 0.51
         )
 
@@ -566,15 +566,15 @@ class TestPictureFiles:
 
     def test_links_are_followed_and_loops_do_no_harm(self, tmp_path: Path) -> None:
         outside = write(tmp_path / "outside" / "far.png", b"")
-        place = write(tmp_path / "place" / "near.png", b"").parent
-        (place / "loop").symlink_to(place, target_is_directory=True)
-        (place / "other").symlink_to(outside.parent, target_is_directory=True)
-        (place / "single.png").symlink_to(outside)
-        (outside.parent / "back").symlink_to(place, target_is_directory=True)
-        assert find_pictures(place) == [
-            place / "near.png",
-            place / "other" / "far.png",
-            place / "single.png",
+        path = write(tmp_path / "place" / "near.png", b"").parent
+        (path / "loop").symlink_to(path, target_is_directory=True)
+        (path / "other").symlink_to(outside.parent, target_is_directory=True)
+        (path / "single.png").symlink_to(outside)
+        (outside.parent / "back").symlink_to(path, target_is_directory=True)
+        assert find_pictures(path) == [
+            path / "near.png",
+            path / "other" / "far.png",
+            path / "single.png",
         ]
 
     def test_nothing_is_opened(self, tmp_path: Path) -> None:
@@ -634,10 +634,10 @@ def twenty(tmp_path: Path, cache: Path) -> Path:
     return tmp_path / "place"
 
 
-def folder(place: Path, **values: Any) -> Folder:
+def folder(path: Path, **values: Any) -> Folder:
     """As a user names it again, later."""
     fingerprint.clear_cache()
-    return Folder(dataset=f"folder:{place}", **values)
+    return Folder(dataset=f"folder:{path}", **values)
 
 
 def shades(data: Folder) -> list[int]:
@@ -659,12 +659,12 @@ class TestFolder:
         assert list(prepared.rows) == ["picture"] and len(prepared.rows["picture"]) == 20
         assert prepared.notes == ()
         for split_seed in (0, 1):
-            found, wanted = (
+            result, wanted = (
                 folder(twenty, split_seed=split_seed).prepare().split,
                 split_rows(20, split_seed),
             )
-            assert found.keys() == wanted.keys() and all(
-                np.array_equal(found[key], wanted[key]) for key in wanted
+            assert result.keys() == wanted.keys() and all(
+                np.array_equal(result[key], wanted[key]) for key in wanted
             )
 
     def test_must_be_named(self) -> None:
@@ -801,7 +801,7 @@ class TestFolder:
 
     def test_a_dataset_of_its_own_scheme_inherits_the_rest(self, twenty: Path) -> None:
         museum = Scheme(
-            "museum", "DIR", lambda place: find_pictures(place / "kept"), lambda: twenty
+            "museum", "DIR", lambda index: find_pictures(index / "kept"), lambda: twenty
         )
 
         class Museum(Folder):
@@ -837,8 +837,8 @@ def planar(
     for tag, kind, values in tags:
         packed = struct.pack(f"{order}{len(values or places)}{kind}", *(values or places))
         if len(packed) > 4:
-            place, data = start + len(data), data + packed
-            packed = struct.pack(f"{order}I", place)
+            index, data = start + len(data), data + packed
+            packed = struct.pack(f"{order}I", index)
         entries += struct.pack(
             f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values or places)
         ) + packed.ljust(4, b"\0")
@@ -871,8 +871,8 @@ class TestWhatPillowMisreads:
     def test_a_single_plane_of_32_bits_is_right_or_refused(self) -> None:
         """Pillow reads it in the order of the machine."""
         shades = self.SHADES[0] * ((2**32 - 1) // 255)
-        found = open_picture(planar([shades.astype("<u4").tobytes()], bits=32, photometric=1))
-        assert np.array_equal(np.asarray(found)[..., 0], self.SHADES[0])
+        result = open_picture(planar([shades.astype("<u4").tobytes()], bits=32, photometric=1))
+        assert np.array_equal(np.asarray(result)[..., 0], self.SHADES[0])
         with pytest.raises(PictureError, match=r"^separate planes of 32 bits"):
             open_picture(
                 planar(
@@ -904,8 +904,8 @@ class TestWhatPillowMisreads:
     ) -> None:
         data = encoded(NOISE, "JPEG", **options)
         assert data.endswith(b"\xff\xd9")
-        found = open_picture(data[:-missing])
-        assert np.array_equal(np.asarray(found), np.asarray(open_picture(data)))
+        result = open_picture(data[:-missing])
+        assert np.array_equal(np.asarray(result), np.asarray(open_picture(data)))
 
     @pytest.mark.parametrize("missing", [4, 6, 10, 30, 100, 1000])
     def test_a_photograph_without_more_than_that_is_cut_off(self, missing: int) -> None:
@@ -972,9 +972,9 @@ class TestProfiles:
     @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
     def test_a_wide_gamut_is_shown_in_srgb(self, kind: str) -> None:
         file = encoded(one_row("RGB", *self.COLOURS), kind, icc_profile=profile(WIDE))
-        found = np.array(row_of(open_picture(file)))
-        assert np.abs(found - [in_srgb(colour) for colour in self.COLOURS]).max() <= 2
-        assert np.abs(found - np.array(self.COLOURS)).max() > 10
+        result = np.array(row_of(open_picture(file)))
+        assert np.abs(result - [in_srgb(colour) for colour in self.COLOURS]).max() <= 2
+        assert np.abs(result - np.array(self.COLOURS)).max() > 10
 
     def test_a_photograph_may_have_one(self) -> None:
         file = encoded(
@@ -993,13 +993,13 @@ class TestProfiles:
                 for colour, alpha in zip(self.COLOURS, (0, 9, 128, 255), strict=True)
             ),
         )
-        found = np.array(row_of(open_picture(encoded(clear, icc_profile=profile(WIDE)))))
-        assert found[:, 3].tolist() == [0, 9, 128, 255]
-        assert np.abs(found[:, :3] - [in_srgb(colour) for colour in self.COLOURS]).max() <= 2
+        result = np.array(row_of(open_picture(encoded(clear, icc_profile=profile(WIDE)))))
+        assert result[:, 3].tolist() == [0, 9, 128, 255]
+        assert np.abs(result[:, :3] - [in_srgb(colour) for colour in self.COLOURS]).max() <= 2
         indexed = one_row("P", 0, 1)
         indexed.putpalette([*self.COLOURS[1], *self.COLOURS[2]])
-        found = np.array(row_of(open_picture(encoded(indexed, icc_profile=profile(WIDE)))))
-        assert np.abs(found - [in_srgb(colour) for colour in self.COLOURS[1:3]]).max() <= 2
+        result = np.array(row_of(open_picture(encoded(indexed, icc_profile=profile(WIDE)))))
+        assert np.abs(result - [in_srgb(colour) for colour in self.COLOURS[1:3]]).max() <= 2
 
     def test_grey_may_have_one(self) -> None:
         """A gamma of 1: half the light is a shade of 188 in sRGB."""
@@ -1011,11 +1011,11 @@ class TestProfiles:
         from PIL import ImageCms
 
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-        given = {
+        inputs = {
             "srgb": srgb,
             "damaged": b"no profile" * 30,
             "empty": b"",
             "of another kind": profile(kind=b"GRAY"),
         }
-        picture = open_picture(encoded(NOISE, icc_profile=given[case]))
+        picture = open_picture(encoded(NOISE, icc_profile=inputs[case]))
         assert np.array_equal(np.asarray(picture), NOISE)

@@ -76,7 +76,7 @@ def bomb() -> bytes:
 def record(number: int, **changes: Any) -> dict[str, Any]:
     """A record as the resolver gives it, in EDM, framed."""
     service = f"https://iiif.micr.io/Im{number}"
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "id": f"https://id.rijksmuseum.nl/{number}#aggregation",
         "type": "Aggregation",
         "aggregatedCHO": {
@@ -105,8 +105,8 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
         "isShownAt": {"id": f"https://www.rijksmuseum.nl/nl/collectie/object/SK-A-{number}"},
         "isShownBy": {"id": f"{service}/full/max/0/default.jpg", SERVICE: {"id": service}},
     }
-    told["aggregatedCHO"] |= changes.pop("painting", {})
-    return {key: value for key, value in (told | changes).items() if value is not None}
+    reported["aggregatedCHO"] |= changes.pop("painting", {})
+    return {key: value for key, value in (reported | changes).items() if value is not None}
 
 
 class Museum:
@@ -122,7 +122,7 @@ class Museum:
     def __init__(self) -> None:
         self.records: dict[str, Any] = {}
         self.pictures: dict[str, bytes] = {}
-        self.found: Callable[[dict[str, str]], list[str]] = lambda query: list(self.records)
+        self.search_ids: Callable[[dict[str, str]], list[str]] = lambda query: list(self.records)
         self.faults: dict[str, list[Callable[[Any], None]]] = {}
         self.log: list[str] = []
         self.times: dict[str, list[float]] = {}
@@ -146,7 +146,7 @@ class Museum:
             self.records[str(number)] = record(number, **changes)
             self.pictures[f"Im{number}"] = picture(number)
 
-    def asked(self, kind: str) -> Counter[str]:
+    def count_requests(self, kind: str) -> Counter[str]:
         """How often each was asked for: `search`, `record` or `picture`."""
         return Counter(path for path in self.log if self.kind(path) == kind)
 
@@ -189,9 +189,13 @@ class Museum:
         if match := re.fullmatch(r"/iiif/(\w+)/full/!256,256/0/default\.jpg", path):
             body = self.pictures.get(match[1])
             return send(handler, body, "image/jpeg") if body else send(handler, b"", status=404)
-        told = self.records.get(path.lstrip("/"))
+        reported = self.records.get(path.lstrip("/"))
         right = query == {"_profile": "edm-framed", "_mediatype": "application/ld+json"}
-        return send(handler, told) if told is not None and right else send(handler, b"", status=404)
+        return (
+            send(handler, reported)
+            if reported is not None and right
+            else send(handler, b"", status=404)
+        )
 
     def page(self, query: dict[str, str]) -> dict[str, Any]:
         """A page as Linked Art Search has it."""
@@ -204,7 +208,7 @@ class Museum:
             "pageToken",
         }
         assert not unknown and query["type"] == "painting" and query["imageAvailable"] == "true"
-        found = self.found(query)
+        result = self.search_ids(query)
         start = (
             json.loads(base64.b64decode(query["pageToken"]))["token"] if "pageToken" in query else 0
         )
@@ -213,13 +217,13 @@ class Museum:
             "@context": "https://linked.art/ns/v1/search.json",
             "id": base,
             "type": "OrderedCollectionPage",
-            "partOf": {"id": base, "type": "OrderedCollection", "totalItems": len(found)},
+            "partOf": {"id": base, "type": "OrderedCollection", "totalItems": len(result)},
             "orderedItems": [
                 {"id": f"https://id.rijksmuseum.nl/{number}", "type": "HumanMadeObject"}
-                for number in found[start : start + PAGE]
+                for number in result[start : start + PAGE]
             ],
         }
-        if start + PAGE < len(found):
+        if start + PAGE < len(result):
             token = base64.b64encode(json.dumps({"token": start + PAGE}).encode()).decode()
             answer["next"] = {"id": f"{base}&pageToken={token}", "type": "OrderedCollectionPage"}
         return answer
@@ -309,7 +313,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def kept(folder: Path) -> list[str]:
+def list_stored(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "pictures").iterdir())
 
 
@@ -322,9 +326,9 @@ def of_picture(number: int) -> str:
 
 def test_pictures_are_kept_as_served_with_a_line_each(museum: Museum, folder: Path) -> None:
     museum.add(9, 10)
-    said: list[tuple[str, int, int]] = []
-    summary = fetch_rijksmuseum(lambda *args: said.append(args), source=museum.url, years="1642")
-    assert kept(folder) == ["SK-A-10.jpg", "SK-A-9.jpg"]
+    message: list[tuple[str, int, int]] = []
+    summary = fetch_rijksmuseum(lambda *args: message.append(args), source=museum.url, years="1642")
+    assert list_stored(folder) == ["SK-A-10.jpg", "SK-A-9.jpg"]
     assert (folder / "pictures" / "SK-A-9.jpg").read_bytes() == picture(9)
     first, second = lines(folder)
     assert (first["object_number"], second["object_number"]) == ("SK-A-9", "SK-A-10")
@@ -344,7 +348,7 @@ def test_pictures_are_kept_as_served_with_a_line_each(museum: Museum, folder: Pa
         and str(folder / "pictures") in summary
         and "failed" not in summary
     )
-    assert [args for args in said if args[0] == "pictures"] == [
+    assert [args for args in message if args[0] == "pictures"] == [
         ("pictures", 1, 2),
         ("pictures", 2, 2),
     ]
@@ -355,14 +359,18 @@ def test_searches_overlap_and_each_object_is_asked_for_once(museum: Museum, fold
     museum.add(*range(1, 24))
     shares = {"portrait": list(range(1, 13)), "portret": list(range(8, 24))}
 
-    def found(query: dict[str, str]) -> list[str]:
+    def result(query: dict[str, str]) -> list[str]:
         word = query.get("title") or query["description"]
         return [str(number) for number in shares[word]] * 2  # the same ones again on later pages
 
-    museum.found = found
+    museum.search_ids = result
     fetch(museum)
-    assert len(kept(folder)) == 23
-    assert set(museum.asked("record").values()) == set(museum.asked("picture").values()) == {1}
+    assert len(list_stored(folder)) == 23
+    assert (
+        set(museum.count_requests("record").values())
+        == set(museum.count_requests("picture").values())
+        == {1}
+    )
     tokens = [path for path in museum.log if "pageToken" in path]
     assert len(tokens) == 2 + 3 + 3, "24 and twice 32 results, ten a page"
 
@@ -377,9 +385,12 @@ def test_what_is_not_in_the_public_domain_is_left_out(museum: Museum, folder: Pa
         7, edmRights="https://evil.example/?https://creativecommons.org/publicdomain/mark/1.0/"
     )
     summary = fetch(museum)
-    assert kept(folder) == ["SK-A-1.jpg", "SK-A-2.jpg", "SK-A-5.jpg"]
+    assert list_stored(folder) == ["SK-A-1.jpg", "SK-A-2.jpg", "SK-A-5.jpg"]
     assert "4 left out, not in the public domain" in summary and "failed" not in summary
-    assert not {of_picture(number) for number in (3, 4, 6, 7)} & museum.asked("picture").keys()
+    assert (
+        not {of_picture(number) for number in (3, 4, 6, 7)}
+        & museum.count_requests("picture").keys()
+    )
 
 
 def test_a_second_call_asks_for_what_is_missing_alone(museum: Museum, folder: Path) -> None:
@@ -392,24 +403,24 @@ def test_a_second_call_asks_for_what_is_missing_alone(museum: Museum, folder: Pa
     museum.log.clear()
     museum.add(6)
     assert "6 pictures, 3 of them new" in fetch(museum)
-    assert museum.asked("record") == Counter(["/2", "/3", "/6"])
-    assert museum.asked("picture") == Counter(map(of_picture, (2, 3, 6)))
+    assert museum.count_requests("record") == Counter(["/2", "/3", "/6"])
+    assert museum.count_requests("picture") == Counter(map(of_picture, (2, 3, 6)))
     assert [line["object_number"] for line in lines(folder)] == [
         f"SK-A-{number}" for number in range(1, 7)
     ]
     museum.log.clear()
     assert "6 pictures, 0 of them new" in fetch(museum)
-    assert not museum.asked("record") and not museum.asked("picture")
+    assert not museum.count_requests("record") and not museum.count_requests("picture")
 
 
 def test_limit_is_of_pictures_in_all(museum: Museum, folder: Path) -> None:
     museum.add(1, edmRights=IN_COPYRIGHT)
     museum.add(*range(2, 30))
     fetch(museum, limit=5)
-    assert len(kept(folder)) == 5 and sum(museum.asked("picture").values()) == 5
-    assert sum(museum.asked("search").values()) == 1, "one page was enough"
+    assert len(list_stored(folder)) == 5 and sum(museum.count_requests("picture").values()) == 5
+    assert sum(museum.count_requests("search").values()) == 1, "one page was enough"
     fetch(museum, limit=7)
-    assert len(kept(folder)) == 7 and set(museum.asked("picture").values()) == {1}
+    assert len(list_stored(folder)) == 7 and set(museum.count_requests("picture").values()) == {1}
     museum.log.clear()
     assert "7 pictures, 0 of them new" in fetch(museum, limit=7)
     assert not museum.log
@@ -423,13 +434,13 @@ def test_at_most_four_requests_at_once(museum: Museum) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["../../x", "/etc/passwd", "..", "a/b", "SK A é 1", "-x", "x" * 300, ""]
+    "value", ["../../x", "/etc/passwd", "..", "a/b", "SK A é 1", "-x", "x" * 300, ""]
 )
-def test_object_numbers_become_safe_file_names(museum: Museum, folder: Path, given: str) -> None:
-    museum.add(1, painting={"identifier": given})
-    museum.add(2, painting={"identifier": [given]})
+def test_object_numbers_become_safe_file_names(museum: Museum, folder: Path, value: str) -> None:
+    museum.add(1, painting={"identifier": value})
+    museum.add(2, painting={"identifier": [value]})
     fetch(museum)
-    names = kept(folder)
+    names = list_stored(folder)
     assert len(names) == 2 and all(
         re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.jpg", name) for name in names
     )
@@ -441,7 +452,7 @@ def test_two_objects_of_one_number_are_two_pictures(museum: Museum, folder: Path
     museum.add(1, 2, painting={"identifier": "SK-A-1"})
     museum.add(3, painting={"identifier": "sk-a-1"})
     fetch(museum)
-    assert {(folder / "pictures" / name).read_bytes() for name in kept(folder)} == {
+    assert {(folder / "pictures" / name).read_bytes() for name in list_stored(folder)} == {
         picture(n) for n in (1, 2, 3)
     }
     assert "3 pictures, 0 of them new" in fetch(museum)
@@ -455,7 +466,7 @@ def test_retry_after_is_waited_for_by_all(museum: Museum, folder: Path) -> None:
     museum.seconds = 0.05
     museum.faults["/2"] = [busy(429, Retry_After="1")]
     fetch(museum)
-    assert len(kept(folder)) == 24
+    assert len(list_stored(folder)) == 24
     first, second = museum.times["/2"]
     assert 1 <= second - first < 5
     quiet = [
@@ -480,7 +491,8 @@ def test_busy_and_broken_servers_are_asked_again(
     museum.faults[of_picture(3)] = [instead(picture(3)[:400])]
     assert "3 pictures, 3 of them new; in" in fetch(museum)
     assert (
-        museum.asked("picture")[of_picture(2)] == 3 and museum.asked("picture")[of_picture(3)] == 2
+        museum.count_requests("picture")[of_picture(2)] == 3
+        and museum.count_requests("picture")[of_picture(3)] == 2
     )
     assert (folder / "pictures" / "SK-A-2.jpg").read_bytes() == picture(2)
 
@@ -525,7 +537,7 @@ def test_one_bad_object_is_skipped_and_named(
     spoil, reason = BAD[fault]
     spoil(museum)
     summary = fetch(museum)
-    assert kept(folder) == ["SK-A-1.jpg", "SK-A-3.jpg"] and len(lines(folder)) == 2
+    assert list_stored(folder) == ["SK-A-1.jpg", "SK-A-3.jpg"] and len(lines(folder)) == 2
     assert "1 failed: https://id.rijksmuseum.nl/2: " in summary and reason in summary
 
 
@@ -537,10 +549,10 @@ def test_many_failures_in_a_row_end_it_and_keep_what_there_is(museum: Museum, fo
         FetchError, match=r"10 objects in a row failed.*HTTP 404.*5 pictures are kept"
     ):
         fetch(museum)
-    assert len(kept(folder)) == len(lines(folder)) == 5
+    assert len(list_stored(folder)) == len(lines(folder)) == 5
     # Objects finish in any order: a picture that is slow may end a row of up to 9 failures.
     # A second row of 10 follows, while the other workers fetch one object each.
-    assert sum(museum.asked("record").values()) <= 5 + 9 + 10 + fetching.WORKERS
+    assert sum(museum.count_requests("record").values()) <= 5 + 9 + 10 + fetching.WORKERS
 
 
 def test_a_few_that_always_fail_do_not_end_the_next_call(museum: Museum, folder: Path) -> None:
@@ -560,7 +572,7 @@ def test_nothing_at_all_is_an_error(museum: Museum, folder: Path) -> None:
     museum.add(1, isShownBy=None)
     with pytest.raises(FetchError, match=r"1 failed: .*names no picture"):
         fetch(museum)
-    assert not kept(folder) and not (folder / "metadata.jsonl").exists()
+    assert not list_stored(folder) and not (folder / "metadata.jsonl").exists()
 
 
 def test_nobody_answers(museum: Museum) -> None:
@@ -580,13 +592,15 @@ def test_searches_that_go_astray(museum: Museum, folder: Path) -> None:
         instead({"error": "unknown parameter"}),
     ]
     summary = fetch(museum)
-    assert kept(folder) == ["SK-A-1.jpg", "SK-A-2.jpg"]
+    assert list_stored(folder) == ["SK-A-1.jpg", "SK-A-2.jpg"]
     assert (
         "3 failed: search type=painting" in summary
         and "orderedItems" in summary
         and "already read" in summary
     )
-    assert len(museum.asked("search")) == 4, "the second page once, the first of each query once"
+    assert len(museum.count_requests("search")) == 4, (
+        "the second page once, the first of each query once"
+    )
 
 
 def test_results_that_are_no_objects_are_named(museum: Museum, folder: Path) -> None:
@@ -601,7 +615,7 @@ def test_results_that_are_no_objects_are_named(museum: Museum, folder: Path) -> 
         instead({"orderedItems": strange}), instead({"orderedItems": []}), instead({"orderedItems": []}),
     ]  # fmt: skip
     assert "3 failed: search: a result that is not an object" in fetch(museum)
-    assert kept(folder) == ["SK-A-1.jpg"]
+    assert list_stored(folder) == ["SK-A-1.jpg"]
 
 
 def test_a_first_search_that_fails_is_an_error(museum: Museum) -> None:
@@ -626,14 +640,14 @@ def test_a_stop_keeps_what_was_done_and_the_next_call_goes_on(
 
     with pytest.raises(type(stop)):
         fetch_rijksmuseum(progress, source=museum.url, years="1642")
-    there = {entry["identifier"].rpartition("/")[2] for entry in lines(folder)}
-    assert len(kept(folder)) == len(there) == 12
+    available = {entry["identifier"].rpartition("/")[2] for entry in lines(folder)}
+    assert len(list_stored(folder)) == len(available) == 12
     museum.log.clear()
     assert "30 pictures, 18 of them new" in fetch(museum)
     # What was under way at the stop may have been asked for, and not kept: no more than the workers had in hand.
-    assert not museum.asked("record").keys() & {f"/{number}" for number in there}
+    assert not museum.count_requests("record").keys() & {f"/{number}" for number in available}
     assert (
-        18 <= sum(museum.asked("picture").values()) <= 18 + fetching.WORKERS
+        18 <= sum(museum.count_requests("picture").values()) <= 18 + fetching.WORKERS
         and len(lines(folder)) == 30
     )
 
@@ -659,14 +673,14 @@ def test_a_stop_does_not_wait_for_a_server_that_asks_for_patience(museum: Museum
     for number in range(1, 6):
         museum.faults[f"/{number}"] = [busy(429, Retry_After="60")]
     stop = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
-    begun, before = time.monotonic(), signal.signal(signal.SIGINT, signal.default_int_handler)
+    started_ids, before = time.monotonic(), signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         stop.start()
         with pytest.raises(KeyboardInterrupt):
             fetch(museum)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - started_ids < 30
 
 
 def test_no_space_is_an_error_and_a_second_try_works(
@@ -686,7 +700,7 @@ def test_no_space_is_an_error_and_a_second_try_works(
         FetchError, match=r"SK-A-\d.jpg cannot be written: No space left.*free some space"
     ):
         fetch(museum)
-    assert len(kept(folder)) == 1
+    assert len(list_stored(folder)) == 1
     monkeypatch.setattr(download, "write_atomic", write)
     assert len(keeping.PortraitFolder(folder).entries) == 1
     assert "3 pictures, 2 of them new" in fetch(museum)
@@ -695,14 +709,14 @@ def test_no_space_is_an_error_and_a_second_try_works(
 
 def test_two_calls_at_once_do_the_work_once(museum: Museum, folder: Path) -> None:
     museum.add(*range(1, 13))
-    said: list[str] = []
-    threads = [threading.Thread(target=lambda: said.append(fetch(museum))) for _ in range(2)]
+    message: list[str] = []
+    threads = [threading.Thread(target=lambda: message.append(fetch(museum))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(re.findall(r"(\d+) of them new", " ".join(said))) == ["0", "12"]
-    assert set(museum.asked("picture").values()) == {1} and len(lines(folder)) == 12
+    assert sorted(re.findall(r"(\d+) of them new", " ".join(message))) == ["0", "12"]
+    assert set(museum.count_requests("picture").values()) == {1} and len(lines(folder)) == 12
 
 
 # --- options, answers --------------------------------------------------------------------------------------------
@@ -737,11 +751,11 @@ def test_years_become_the_patterns_of_the_search(years: str, patterns: list[str]
 def test_every_query_is_asked(museum: Museum) -> None:
     museum.add(1)
     fetch(museum, years="1699-1700")
-    asked = [
+    requested = [
         {key: value[0] for key, value in parse_qs(urlsplit(path).query).items()}
-        for path in museum.asked("search")
+        for path in museum.count_requests("search")
     ]
-    assert asked == list(build_queries("1699-1700")) and len(asked) == 6
+    assert requested == list(build_queries("1699-1700")) and len(requested) == 6
 
 
 @pytest.mark.parametrize(
@@ -762,10 +776,10 @@ def test_wrong_options_are_errors_before_anything_is_asked(
 
 
 def test_the_museum_itself_is_the_default(museum: Museum, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     def get(session: Any, url: str, **options: Any) -> bytes:
-        asked.append(url)
+        requested.append(url)
         if url.endswith("jpg"):
             return picture(7)
         return json.dumps(
@@ -774,11 +788,13 @@ def test_the_museum_itself_is_the_default(museum: Museum, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("gensweep.data._rijksmuseum.services.fetch_bytes", get)
     fetch(museum, source=None)
-    assert asked[3:] == [
+    assert requested[3:] == [
         "https://data.rijksmuseum.nl/7",
         "https://iiif.micr.io/Im7/full/!256,256/0/default.jpg",
     ]
-    assert set(asked[:3]) == {"https://data.rijksmuseum.nl/search/collection"} and not museum.log
+    assert (
+        set(requested[:3]) == {"https://data.rijksmuseum.nl/search/collection"} and not museum.log
+    )
 
 
 @pytest.mark.parametrize(

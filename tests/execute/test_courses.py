@@ -81,12 +81,12 @@ class TestUntil:
             point(epochs=3, until=value)
 
     def test_the_schedule_reckons_with_all_epochs(self, tmp_path: Path) -> None:
-        short, whole = point(epochs=3, until=1, **MUON), point(epochs=3, **MUON)
+        short, uninterrupted = point(epochs=3, until=1, **MUON), point(epochs=3, **MUON)
         train(Pack((short,)), tmp_path)
-        train(Pack((whole,)), tmp_path)
+        train(Pack((uninterrupted,)), tmp_path)
         lines = [
             (tmp_path / "points" / each.id / "history.csv").read_text().splitlines()
-            for each in (short, whole)
+            for each in (short, uninterrupted)
         ]
         assert lines[0] == lines[1][:2]
         assert records(tmp_path)[short.id].epochs == 1
@@ -254,8 +254,8 @@ class TestWhatGoesWrong:
         with monkeypatch.context() as patch:
             patch.setattr(Training, "run_steps", fail)
             train(pack, tmp_path / "failed")
-        found = records(tmp_path / "failed")
-        assert [found[each.id].status for each in pack.points] == [
+        result = records(tmp_path / "failed")
+        assert [result[each.id].status for each in pack.points] == [
             Status.OK,
             Status.FAILED,
             Status.FAILED,
@@ -290,9 +290,9 @@ class TestWhatGoesWrong:
         with monkeypatch.context() as patch:
             patch.setattr(PointFolder, "write", refuse)
             train(pack, tmp_path / "lost")
-        found = records(tmp_path / "lost")
+        result = records(tmp_path / "lost")
         expected = [Status.FAILED if index == lost else Status.OK for index in range(3)]
-        assert [found[each.id].status for each in pack.points] == expected
+        assert [result[each.id].status for each in pack.points] == expected
         assert trained[0] == (3 if lost == 1 else 2)
         holder = pack.points[2 if lost == 1 else 1]
         assert (holder.id, "checkpoint.pt") in written
@@ -336,7 +336,7 @@ KILLED = until(1, 2, None, epochs=3)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the points of `KILLED`, each trained alone without interruption."""
     root = tmp_path_factory.mktemp("whole")
     alone(KILLED, root)
@@ -378,18 +378,22 @@ class TestAfterAKill:
             *(pytest.param(each, marks=pytest.mark.slow) for each in (7, 12, 16, 22)),
         ],
     )
-    def test_all_go_on_bit_for_bit(self, number: int, whole: Path, tmp_path: Path) -> None:
+    def test_all_go_on_bit_for_bit(self, number: int, uninterrupted: Path, tmp_path: Path) -> None:
         with other(killed_at, KILLED, tmp_path, number, True) as process:
             assert ended(process) == -9
         before = len(records(tmp_path))
         train(KILLED, tmp_path)
         assert before < 3
         for each in KILLED.points:
-            same(tmp_path, whole, each)
+            same(tmp_path, uninterrupted, each)
             assert not (tmp_path / "points" / each.id / "checkpoint.pt").exists()
 
     def test_no_epoch_is_trained_twice(
-        self, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+        self,
+        tmp_path: Path,
+        uninterrupted: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        trained: Counter[int],
     ) -> None:
         run_epoch = Training.run_epoch
 
@@ -406,4 +410,4 @@ class TestAfterAKill:
         train(KILLED, tmp_path)
         assert trained[0] == 3
         for each in KILLED.points:
-            same(tmp_path, whole, each)
+            same(tmp_path, uninterrupted, each)

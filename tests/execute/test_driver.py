@@ -70,8 +70,8 @@ def test_a_run_leaves_every_file_and_another_does_nothing(
         assert (record.status, record.epochs, record.error) == (Status.OK, 2, None)
         assert record.metrics.keys() >= {"test/loss"}
         folder = root / "points" / point_id
-        own = {"answers.csv"} if point_id.startswith("t2t") else set()
-        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == own | {
+        mine = {"answers.csv"} if point_id.startswith("t2t") else set()
+        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == mine | {
             ".lock", "history.csv", "record.json", "samples.png", "weights.pt",
             "samples/epoch-0001.png", "samples/epoch-0002.png",
         }  # fmt: skip
@@ -180,8 +180,8 @@ def test_a_trainable_waits_for_the_claim_of_an_attempt_on_another_host(
 ) -> None:
     """The host cannot be asked whether the attempt is dead, but its claim expires."""
     monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 2.0)
-    elsewhere = Process("elsewhere", "boot", 1, "1")
-    holder = claims.Holder("attempt", elsewhere, elsewhere, time.time())
+    remote = Process("elsewhere", "boot", 1, "1")
+    holder = claims.Holder("attempt", remote, remote, time.time())
     Store(root).write_json(f"points/{t2t(1).id}/claim.json", asdict(holder))
     reports: list[dict[str, Any]] = []
     train_text_to_text(TINY | {"seed": 1, "results": str(root)}, report=reports.append)
@@ -253,11 +253,11 @@ def test_set_and_seeds_change_the_sweep(tmp_path: Path, root: Path) -> None:
     file = write_sweep(tmp_path, grid(), grid("cae"))
     options = ("--set", "hidden=4,6", "--set", "epochs=1", "--set", "lr=1e-2", "--seeds", 2)
     assert run(file, root, *options).code == 0
-    found = Counter(
+    result = Counter(
         (r.params.get("hidden"), r.params["epochs"], r.params["lr"], r.seed)
         for r in records(root).values()
     )
-    assert found == Counter((hidden, 1, 0.01, seed) for hidden in (4, 6, None) for seed in (0, 1))
+    assert result == Counter((hidden, 1, 0.01, seed) for hidden in (4, 6, None) for seed in (0, 1))
     assert load(root / "tiny").sweep.seeds == [0, 1]
     assert "Nothing to do" in run(file, root, *options).out
 
@@ -520,8 +520,8 @@ def test_a_link_to_nowhere_in_a_points_place_is_named(tmp_path: Path, root: Path
     (root / "points" / t2t(0).id).symlink_to("nowhere")
     ended = run(write_sweep(tmp_path, seeds=2), root)
     assert ended.code == 1
-    said = f"{root}/points/{t2t(0).id}: should be a folder, but is a link to nowhere, which does not exist"
-    assert said in ended.out
+    message = f"{root}/points/{t2t(0).id}: should be a folder, but is a link to nowhere, which does not exist"
+    assert message in ended.out
     assert list(records(root)) == [t2t(1).id]
 
 
@@ -531,7 +531,7 @@ def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(
 ) -> None:
     file = write_sweep(tmp_path, seeds=3)
     assert run(file, root).code == 0
-    whole = records(root)
+    complete = records(root)
     cut, edited = (root / "points" / t2t(seed).id / "record.json" for seed in (0, 1))
     cut.write_bytes(cut.read_bytes()[:100])
     edited.write_text(edited.read_text().replace('"test/loss": 2', '"test/loss": 1'))
@@ -542,14 +542,17 @@ def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(
     assert "3 points wanted, 1 done, 2 missing" in planned.out
     again = run(file, root)
     assert again.code == 0
-    for said in (planned.out, again.out):
-        assert f"unreadable record, counted as missing: {cut}: not valid JSON (cut short?)" in said
+    for message in (planned.out, again.out):
         assert (
-            f"unreadable record, counted as missing: {edited}: changed since it was written" in said
+            f"unreadable record, counted as missing: {cut}: not valid JSON (cut short?)" in message
+        )
+        assert (
+            f"unreadable record, counted as missing: {edited}: changed since it was written"
+            in message
         )
     assert trained == {0: 2, 1: 2}
     assert {i: r.metrics for i, r in records(root).items()} == {
-        i: r.metrics for i, r in whole.items()
+        i: r.metrics for i, r in complete.items()
     }
     assert cut.with_name("record.json.unreadable").stat().st_size == 100
     assert files(root / "points" / t2t(2).id) == untouched

@@ -208,12 +208,12 @@ class TestPrune:
         return root
 
     def test_says_sizes_first(self, root: Path) -> None:
-        said = call("prune", root / "tiny")
-        assert said.code == 0
+        output = call("prune", root / "tiny")
+        assert output.code == 0
         size = sum(path.stat().st_size for path in root.glob("points/*/checkpoint.pt"))
-        assert f"2 points done, with 2 checkpoint.pt ({size / 1e6:,.1f} MB)." in said.out
-        assert "Sweep other has 1 point of these, too." in said.out
-        assert "Nothing was removed; --yes removes these files." in said.out
+        assert f"2 points done, with 2 checkpoint.pt ({size / 1e6:,.1f} MB)." in output.out
+        assert "Sweep other has 1 point of these, too." in output.out
+        assert "Nothing was removed; --yes removes these files." in output.out
         assert len(list(root.glob("points/*/checkpoint.pt"))) == 2
 
     @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ class TestPrune:
         self, options: tuple[str, ...], left: set[str], root: Path
     ) -> None:
         before = records(root)
-        said = call("prune", "tiny", "--results", root, "--yes", *options)
-        assert said.code == 0 and "Removed 2 checkpoint.pt" in said.out
+        output = call("prune", "tiny", "--results", root, "--yes", *options)
+        assert output.code == 0 and "Removed 2 checkpoint.pt" in output.out
         for each in (point(epochs=1), point(epochs=2)):
             assert large_files(root, each) == left
         assert records(root) == before
@@ -233,15 +233,15 @@ class TestPrune:
 
     def test_leaves_what_an_unfinished_point_needs(self, root: Path) -> None:
         (root / "points" / point(epochs=2).id / "record.json").unlink()
-        said = call("prune", root / "tiny", "--yes")
-        assert "1 point not done: their checkpoints stay" in said.out
+        output = call("prune", root / "tiny", "--yes")
+        assert "1 point not done: their checkpoints stay" in output.out
         assert "checkpoint.pt" in large_files(root, point(epochs=2))
         assert "checkpoint.pt" not in large_files(root, point(epochs=1))
 
     def test_leaves_a_point_that_is_in_training(self, root: Path) -> None:
         with Ledger(root).claim(point(epochs=2).id, Process.get_current()):
-            said = call("prune", root / "tiny", "--yes")
-        assert "1 file stayed: their points are in training again." in said.out
+            output = call("prune", root / "tiny", "--yes")
+        assert "1 file stayed: their points are in training again." in output.out
         assert "checkpoint.pt" in large_files(root, point(epochs=2))
 
     @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ WRITTEN = [
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the GAN trained without interruption."""
     root = tmp_path_factory.mktemp("whole")
     train([GAN], root)
@@ -67,7 +67,7 @@ def left(folder: Path) -> set[str]:
 )
 @pytest.mark.slow
 def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
-    root: Path, whole: Path, trained: Counter[int], number: int, after: bool
+    root: Path, uninterrupted: Path, trained: Counter[int], number: int, after: bool
 ) -> None:
     with other(killed_at, GAN, root, number, after) as process:
         assert ended(process) == -signal.SIGKILL
@@ -79,14 +79,14 @@ def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     assert sum(trained.values()) == (0 if after else EPOCHS - checkpoints), (
         "it goes on from the last checkpoint"
     )
-    same(root, whole, GAN)
-    kept = {*WRITTEN} - {"claim.json", *(["checkpoint.pt"] if not after else [])}
-    assert left(folder) == kept, "nothing is left of the attempt that was killed"
+    same(root, uninterrupted, GAN)
+    stored = {*WRITTEN} - {"claim.json", *(["checkpoint.pt"] if not after else [])}
+    assert left(folder) == stored, "nothing is left of the attempt that was killed"
 
 
 @pytest.mark.slow
 def test_a_spoiled_checkpoint_starts_the_point_anew(
-    root: Path, whole: Path, trained: Counter[int]
+    root: Path, uninterrupted: Path, trained: Counter[int]
 ) -> None:
     with other(killed_at, GAN, root, LAST - 1, False) as process:
         ended(process)
@@ -95,14 +95,14 @@ def test_a_spoiled_checkpoint_starts_the_point_anew(
     trained.clear()
     train([GAN], root)
     assert sum(trained.values()) == EPOCHS
-    same(root, whole, GAN)
+    same(root, uninterrupted, GAN)
 
 
 # --- other processes
 
 
 @pytest.fixture
-def held(tmp_path: Path, root: Path) -> list[str]:
+def waiting_run(tmp_path: Path, root: Path) -> list[str]:
     """A call that waits in seed 1 after two of four epochs, for as long as `tmp_path / "hold"` exists."""
     (tmp_path / "hold").touch()
     return [write_sweep(tmp_path, grid(epochs=4), seeds=3), "--results", str(root), "--local"]
@@ -117,14 +117,14 @@ def lines(path: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_kill_9_loses_one_epoch_and_the_next_run_goes_on_at_once(
-    tmp_path: Path, root: Path, held: list[str], trained: Counter[int]
+    tmp_path: Path, root: Path, waiting_run: list[str], trained: Counter[int]
 ) -> None:
-    with other(command_line, held, tmp_path, HOLD) as process:
+    with other(command_line, waiting_run, tmp_path, HOLD) as process:
         wait_for(tmp_path / "epochs", "seed 1 epoch 3")
         process.kill()
         assert ended(process) == -signal.SIGKILL
     assert (root / "points" / t2t(1, epochs=4).id / "claim.json").exists()
-    again = call(*held)
+    again = call(*waiting_run)
     assert again.code == 0
     assert "1 of 3 points done, 2 missing; training 2" in again.out
     assert trained == {1: 2, 2: 4}
@@ -138,33 +138,35 @@ def test_kill_9_loses_one_epoch_and_the_next_run_goes_on_at_once(
 def test_a_signal_ends_the_run_and_says_how_to_go_on(
     tmp_path: Path,
     root: Path,
-    held: list[str],
+    waiting_run: list[str],
     number: signal.Signals,
     code: int,
     trained: Counter[int],
 ) -> None:
-    with other(command_line, held, tmp_path, HOLD) as process:
+    with other(command_line, waiting_run, tmp_path, HOLD) as process:
         wait_for(tmp_path / "epochs", "seed 1 epoch 3")
         os.kill(process.pid, number)
         assert ended(process) == code
-    said = (tmp_path / "output").read_text()
-    command = f"python -m gensweep {' '.join(held)}"
-    assert said.splitlines()[-1] == f"Stopped; finished work is saved. To continue: {command}"
-    assert "Traceback" not in said
+    message = (tmp_path / "output").read_text()
+    command = f"python -m gensweep {' '.join(waiting_run)}"
+    assert message.splitlines()[-1] == f"Stopped; finished work is saved. To continue: {command}"
+    assert "Traceback" not in message
     assert not (root / "points" / t2t(1, epochs=4).id / "claim.json").exists(), "the point is free"
-    assert call(*held).code == 0
+    assert call(*waiting_run).code == 0
     assert trained == {1: 2, 2: 4}
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: list[str]) -> None:
+def test_two_runs_at_once_share_the_points(
+    tmp_path: Path, root: Path, waiting_run: list[str]
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     for folder in (one, two):
         folder.mkdir()
     (one / "hold").touch()
-    with other(command_line, held, one, HOLD) as first:
+    with other(command_line, waiting_run, one, HOLD) as first:
         wait_for(one / "epochs", "seed 1 epoch 3")
-        with other(command_line, held, two) as second:
+        with other(command_line, waiting_run, two) as second:
             wait_for(two / "output", "Waiting for 1 point in training by process")
             (one / "hold").unlink()
             assert (ended(first), ended(second)) == (0, 0)
@@ -178,13 +180,13 @@ def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: lis
 
 @pytest.mark.slow
 def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(
-    tmp_path: Path, root: Path, held: list[str]
+    tmp_path: Path, root: Path, waiting_run: list[str]
 ) -> None:
     two = tmp_path / "two"
     two.mkdir()
-    with other(command_line, held, tmp_path, HOLD) as first:
+    with other(command_line, waiting_run, tmp_path, HOLD) as first:
         wait_for(tmp_path / "epochs", "seed 1 epoch 3")
-        with other(command_line, held, two) as second:
+        with other(command_line, waiting_run, two) as second:
             wait_for(two / "output", "Waiting for 1 point")
             first.kill()
             assert ended(second) == 0
@@ -195,11 +197,11 @@ def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(
 @pytest.mark.slow
 @pytest.mark.parametrize("option", ["--retry-failed", "--retrain-changed"])
 def test_two_runs_that_train_points_again_wait_for_each_other(
-    tmp_path: Path, root: Path, held: list[str], option: str
+    tmp_path: Path, root: Path, waiting_run: list[str], option: str
 ) -> None:
     """A point with a record has a claim, too, while it is trained again."""
-    held[0] = write_sweep(tmp_path, grid(epochs=4), seeds=2)
-    assert call(*held).code == 0
+    waiting_run[0] = write_sweep(tmp_path, grid(epochs=4), seeds=2)
+    assert call(*waiting_run).code == 0
     for seed in (0, 1):
         old = records(root)[t2t(seed, epochs=4).id]
         changed = replace(old, code={"training": "0" * 12})
@@ -211,9 +213,9 @@ def test_two_runs_that_train_points_again_wait_for_each_other(
     for folder in (one, two):
         folder.mkdir()
     (one / "hold").touch()
-    with other(command_line, [*held, option], one, (1, 0)) as first:
+    with other(command_line, [*waiting_run, option], one, (1, 0)) as first:
         wait_for(one / "epochs", "seed 1 epoch 1")
-        with other(command_line, [*held, option], two) as second:
+        with other(command_line, [*waiting_run, option], two) as second:
             wait_for(two / "output", "Waiting for 1 point in training by process")
             (one / "hold").unlink()
             assert (ended(first), ended(second)) == (0, 0)
@@ -223,15 +225,15 @@ def test_two_runs_that_train_points_again_wait_for_each_other(
 
 @pytest.mark.slow
 def test_a_budget_of_time_ends_the_waiting_for_another_run(
-    tmp_path: Path, root: Path, held: list[str]
+    tmp_path: Path, root: Path, waiting_run: list[str]
 ) -> None:
     two = tmp_path / "two"
     two.mkdir()
-    with other(command_line, held, tmp_path, HOLD) as first:
+    with other(command_line, waiting_run, tmp_path, HOLD) as first:
         wait_for(tmp_path / "epochs", "seed 1 epoch 3")
-        with other(command_line, [*held, "--time-budget", "6s"], two) as second:
+        with other(command_line, [*waiting_run, "--time-budget", "6s"], two) as second:
             assert ended(second) == 1
-        said = (two / "output").read_text()
-        assert "Stopped early: the time budget of 6 s is used up; " in said
+        message = (two / "output").read_text()
+        assert "Stopped early: the time budget of 6 s is used up; " in message
         (tmp_path / "hold").unlink()
         assert ended(first) == 0

@@ -50,16 +50,16 @@ class TestPeak:
     def test_holds_what_was_held_for_a_moment(self) -> None:
         reset_peaks()
         before = get_peaks()["peak_memory"]
-        held = np.ones(300_000_000, np.uint8)
-        del held
+        ballast = np.ones(300_000_000, np.uint8)
+        del ballast
         assert 290_000_000 <= get_peaks()["peak_memory"] - before < 600_000_000
 
     @pytest.mark.skipif(
         not Path("/proc/self/clear_refs").exists(), reason="this system cannot forget a peak"
     )
     def test_is_not_that_of_an_earlier_point(self) -> None:
-        held = np.ones(300_000_000, np.uint8)
-        del held
+        ballast = np.ones(300_000_000, np.uint8)
+        del ballast
         before = get_peaks()["peak_memory"]
         reset_peaks()
         assert before - get_peaks()["peak_memory"] > 200_000_000
@@ -87,8 +87,8 @@ class TestNeed:
             estimate_memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.count_parameters()
         )
 
-    def kept(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
-        said = (
+    def write_peak(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
+        message = (
             get_hardware()
             | {"device": "cpu"}
             | where
@@ -104,30 +104,30 @@ class TestNeed:
             {"test/loss": 1.0},
             seconds=1.0,
             epochs=point.params["epochs"],
-            hardware=said,
+            hardware=message,
         )
         (Ledger(root).folder(point.id) / "record.json").write_text(record.to_json())
 
     def test_is_the_largest_measured_of_its_shape_on_this_machine(self, root: Path) -> None:
         """Seeds, rates and epochs are no part of a shape; batches are. Another host teaches nothing."""
-        self.kept(root, t2t(0), 3 * GB)
-        self.kept(root, t2t(1, lr=0.1, epochs=7), 4 * GB)
-        self.kept(root, t2t(2), None)
-        self.kept(root, t2t(3), 9 * GB, host="another")
-        self.kept(root, t2t(batch_size=64), 8 * GB)
+        self.write_peak(root, t2t(0), 3 * GB)
+        self.write_peak(root, t2t(1, lr=0.1, epochs=7), 4 * GB)
+        self.write_peak(root, t2t(2), None)
+        self.write_peak(root, t2t(3), 9 * GB, host="another")
+        self.write_peak(root, t2t(batch_size=64), 8 * GB)
         wanted = [t2t(5), t2t(5, batch_size=64), t2t(5, hidden=99)]
-        found = collect_rates(read_all_records(Ledger(root), State()), "cpu").make_memory_budget(
+        result = collect_rates(read_all_records(Ledger(root), State()), "cpu").make_memory_budget(
             wanted, 24 * GB, "cpu"
         )
-        assert [found.needs[point.cell] for point in wanted] == [
+        assert [result.needs[point.cell] for point in wanted] == [
             4 * GB,
             8 * GB,
             estimate_memory_bytes(wanted[2]),
         ]
-        assert found.measured == {wanted[0].cell, wanted[1].cell}
-        told = found.describe(found.find_largest(make_packs(wanted, 1)))
-        assert "8.0 GB a trial" in told and "measured" in told
-        assert (found.total, found.reserve, found.free) == (
+        assert result.measured == {wanted[0].cell, wanted[1].cell}
+        message = result.describe(result.find_largest(make_packs(wanted, 1)))
+        assert "8.0 GB a trial" in message and "measured" in message
+        assert (result.total, result.reserve, result.free) == (
             24 * GB,
             RESERVE_BYTES,
             24 * GB - RESERVE_BYTES,
@@ -166,17 +166,17 @@ class TestMemoryBudget:
         assert small.check(packs, 2, requested=64) == 2, "there are cores for two"
         with pytest.raises(UserError) as refused:
             small.check(packs, 3, requested=3)
-        most = f"1.3 GB a trial ({packs[0].points[0].id}, estimated)"
-        said = f"--max-concurrent 3: the 3 largest trials need 2.7 GB, up to {most}"
-        assert str(refused.value) == f"{said}, and this machine has 2.4 GB: 2 fit"
+        largest = f"1.3 GB a trial ({packs[0].points[0].id}, estimated)"
+        message = f"--max-concurrent 3: the 3 largest trials need 2.7 GB, up to {largest}"
+        assert str(refused.value) == f"{message}, and this machine has 2.4 GB: 2 fit"
 
     def test_refuses_a_point_that_does_not_fit_alone(self) -> None:
         small, packs = room(4 * GRAIN_BYTES, 10**8, h7=5)
         with pytest.raises(UserError) as refused:
             small.check(packs, 1, requested=None)
-        there = "this machine has 1.1 GB, of which 0.1 GB are for the driver and Ray"
+        available = "this machine has 1.1 GB, of which 0.1 GB are for the driver and Ray"
         assert str(refused.value) == (
-            f"not enough memory: up to 1.3 GB a trial ({packs[0].points[0].id}, estimated), but {there}: "
+            f"not enough memory: up to 1.3 GB a trial ({packs[0].points[0].id}, estimated), but {available}: "
             "lower batch_size or hidden, or use a larger machine"
         )
 
@@ -203,8 +203,8 @@ class TestMemoryBudget:
                 points, PROCESS_BYTES + lanes * lane + GRAIN_BYTES, "cuda", 0
             )
             assert {len(pack.points) for pack in make_local_packs(plan, options, room)} == {limit}
-            asked = replace(options, resources=Resources(device="cuda", pack=32))
-            assert len(make_local_packs(plan, asked, room)) == 1
+            requested = replace(options, resources=Resources(device="cuda", pack=32))
+            assert len(make_local_packs(plan, requested, room)) == 1
 
     def test_a_pack_that_does_not_fit_may_be_made_smaller(self) -> None:
         pack = Pack(tuple(t2t(seed, batch_size=4096) for seed in range(3)))
@@ -232,10 +232,10 @@ class TestMemoryBudget:
         from gensweep.sweep.load import read_sweep
 
         points = read_sweep(Path(__file__).parents[2] / "sweeps" / f"{sweep}.py").points()
-        found = collect_rates(read_all_records(Ledger(tmp_path), State())).make_memory_budget(
+        result = collect_rates(read_all_records(Ledger(tmp_path), State())).make_memory_budget(
             points, 24 * GB, "cpu"
         )
-        assert found.check(make_packs(points, 1), 2, requested=2) == 2
+        assert result.check(make_packs(points, 1), 2, requested=2) == 2
 
 
 class TestRun:
@@ -268,8 +268,10 @@ class TestRun:
         assert plain.code == 0
         assert "4 trials, 2 at once here." in plain.out
         assert "2 of the largest fit at once, there are cores for 4." in plain.out
-        asked = call(file, "--dry-run", "--max-concurrent", 3)
-        assert asked.code == 0 and "A run would be refused: --max-concurrent 3: " in asked.out
+        requested = call(file, "--dry-run", "--max-concurrent", 3)
+        assert (
+            requested.code == 0 and "A run would be refused: --max-concurrent 3: " in requested.out
+        )
         huge = call(file, "--dry-run", "--set", "batch_size=1000000")
         assert huge.code == 0 and "A run would be refused: not enough memory: up to" in huge.out
         cluster = call(file, "--dry-run", "--set", "batch_size=1000000", "--address", "auto")

@@ -107,15 +107,15 @@ class TestMakePacks:
         assert [each.params["train_fraction"] for each in pack.points] == [0.5] * 6 + [0.02] * 6
 
     @pytest.mark.parametrize(
-        ("asked", "device", "points", "slots", "limit"),
+        ("requested", "device", "points", "slots", "limit"),
         [(7, "cpu", 100, 2, 7), (1, "cuda", 100, 1, 1), ("auto", "cpu", 100, 2, 1), ("auto", "mps", 100, 1, 1),
          ("auto", "cuda", 100, 1, MAX_LANES), ("auto", "cuda", 100, 8, 13), ("auto", "cuda", 3, 8, 1)],
     )  # fmt: skip
     def test_auto_packs_on_gpus_and_leaves_none_without_work(
-        self, asked: int | str, device: str, points: int, slots: int, limit: int
+        self, requested: int | str, device: str, points: int, slots: int, limit: int
     ) -> None:
         """100 points on 8 trials at once: 13 each."""
-        assert choose_pack_limit(asked, device, points, slots) == limit
+        assert choose_pack_limit(requested, device, points, slots) == limit
 
     @pytest.mark.parametrize(
         ("resources", "cores", "gpus", "share", "slots"),
@@ -198,10 +198,12 @@ class TestATrialOfLanes:
 
     def test_one_lane_diverges_and_the_others_do_not_notice(self, tmp_path: Path) -> None:
         wild = point(5, lr=1e38)
-        told = trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))[1:]
+        reported = trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))[
+            1:
+        ]
         alone(tmp_path / "apart")
         record = records(tmp_path / "together")[wild.id]
-        assert told[0]["point"] == wild.id and "lanes" not in told[0], (
+        assert reported[0]["point"] == wild.id and "lanes" not in reported[0], (
             "it is recorded before the others go on"
         )
         assert (
@@ -212,18 +214,18 @@ class TestATrialOfLanes:
         close(tmp_path / "together", tmp_path / "apart", LANES.points[:2])
 
     def test_what_another_run_trains_or_has_trained_is_left_out(self, tmp_path: Path) -> None:
-        done, held, left = LANES.points
+        done, ballast, left = LANES.points
         trained(tmp_path, Pack((done,)))
         before = records(tmp_path)[done.id]
         ledger, driver = Ledger(tmp_path), TrialConfig().driver
-        with ledger.claim(held.id, driver):
+        with ledger.claim(ballast.id, driver):
             reports = trained(tmp_path)
         assert {r["point"]: r["status"] for r in reports if "status" in r} == {
-            done.id: Status.OK, held.id: Status.CLAIMED, left.id: Status.OK,
+            done.id: Status.OK, ballast.id: Status.CLAIMED, left.id: Status.OK,
         }  # fmt: skip
         assert records(tmp_path)[done.id] == before
         assert records(tmp_path)[left.id].pack == {"size": 1, "lane": 0}
-        assert held.id not in records(tmp_path)
+        assert ballast.id not in records(tmp_path)
 
     def test_a_lane_that_cannot_be_written_fails_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -283,13 +285,13 @@ class TestATrialOfLanes:
 
         monkeypatch.setattr(Training, "evaluate", broken)
         trained(tmp_path)
-        found = [records(tmp_path)[each.id] for each in LANES.points]
-        assert [(record.status, record.epochs) for record in found] == [
+        result = [records(tmp_path)[each.id] for each in LANES.points]
+        assert [(record.status, record.epochs) for record in result] == [
             (Status.OK, 2),
             (Status.FAILED, 1),
             (Status.OK, 2),
         ]
-        assert "no such luck" in str(found[1].error)
+        assert "no such luck" in str(result[1].error)
 
 
 class TestAStoppedPack:
@@ -333,13 +335,13 @@ class TestAStoppedPack:
             with pytest.raises(Stopped):
                 trained(tmp_path / "stopped")
         reports = trained(tmp_path / "stopped")
-        told = [
+        reported = [
             [(lane["point"], lane["epoch"]) for lane in report["lanes"]]
             for report in reports
             if "lanes" in report
         ]
         first, second, third = (each.id for each in LANES.points)
-        assert told == [[(second, 1), (third, 1)], [(first, 2), (second, 2), (third, 2)]]
+        assert reported == [[(second, 1), (third, 1)], [(first, 2), (second, 2), (third, 2)]]
         alone(tmp_path / "apart")
         close(tmp_path / "stopped", tmp_path / "apart", LANES.points)
 

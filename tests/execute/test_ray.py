@@ -79,7 +79,7 @@ def killing(
     reports: list[dict[str, Any]] = []
     report = Screen.report
 
-    def heard(screen: Screen, result: dict[str, Any]) -> None:
+    def events(screen: Screen, result: dict[str, Any]) -> None:
         reports.append(result)
         report(screen, result)
         if result.get("point") == t2t(seed).id and is_epoch(result) and result["epoch"] in epochs:
@@ -88,7 +88,7 @@ def killing(
             assert holder.worker.pid == result["pid"] != os.getpid()
             os.kill(holder.worker.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(Screen, "report", heard)
+    monkeypatch.setattr(Screen, "report", events)
     return reports
 
 
@@ -141,27 +141,27 @@ def test_a_killed_pack_goes_on_with_every_lane(
     root, straight = tmp_path / "results", tmp_path / "straight"
     file = write_sweep(tmp_path, grid(epochs=EPOCHS), seeds=2, pack=2)
     assert call(file, "--results", straight, "--local").code == 0
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     report = Screen.report
 
-    def heard(screen: Screen, result: dict[str, Any]) -> None:
+    def events(screen: Screen, result: dict[str, Any]) -> None:
         report(screen, result)
         if "pid" in result and "lanes" in result:
-            told.append(result)
-            if len(told) == 2:
+            reported.append(result)
+            if len(reported) == 2:
                 os.kill(result["pid"], signal.SIGKILL)
 
-    monkeypatch.setattr(Screen, "report", heard)
+    monkeypatch.setattr(Screen, "report", events)
     ended = call(file, "--results", root)
     assert (ended.code, ended.error) == (0, "")
     assert "training 2 in 1 trial." in ended.out
-    assert [[lane["epoch"] for lane in result["lanes"]] for result in told] == [
+    assert [[lane["epoch"] for lane in result["lanes"]] for result in reported] == [
         [1, 1],
         [2, 2],
         [3, 3],
         [4, 4],
     ]
-    assert told[1]["pid"] != told[2]["pid"]
+    assert reported[1]["pid"] != reported[2]["pid"]
     for seed in (0, 1):
         same(root, straight, t2t(seed))
         assert records(root)[t2t(seed).id].pack == {"size": 2, "lane": seed}
@@ -277,12 +277,12 @@ def test_a_scheduler_of_tunes_ends_and_leaves_the_right_records(
         if result.config and result.metrics
     }
     assert ended.keys() == set(seeds)
-    whole = [seed for seed in seeds if ended[seed]["epoch"] == 3]
-    assert whole, "at least one trial was trained to its end"
-    assert records(root).keys() == {points[seed].id for seed in whole}
+    complete = [seed for seed in seeds if ended[seed]["epoch"] == 3]
+    assert complete, "at least one trial was trained to its end"
+    assert records(root).keys() == {points[seed].id for seed in complete}
     for seed in seeds:
         assert ended[seed]["training_iteration"] == ended[seed]["epoch"]
-    for seed in whole:
+    for seed in complete:
         same(root, straight, points[seed])
         expected = records(straight)[points[seed].id].metrics
         assert expected.items() <= ended[seed].items(), "the test is in the last report"
@@ -358,12 +358,12 @@ def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(
 
 def children(pid: int) -> dict[int, str]:
     """The processes that a process started, with their commands."""
-    found = {}
+    result = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
-                found[int(folder.name)] = (folder / "cmdline").read_text().partition("\0")[0]
-    return found
+                result[int(folder.name)] = (folder / "cmdline").read_text().partition("\0")[0]
+    return result
 
 
 def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -373,8 +373,8 @@ def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture
         print_without_state_dump(
             {"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=True
         )
-    assert "state-dump" not in (said := capsys.readouterr().out)
-    assert "short of memory" in said
+    assert "state-dump" not in (output := capsys.readouterr().out)
+    assert "short of memory" in output
 
 
 @pytest.mark.parametrize("victim", ["gcs_server", "raylet"])
@@ -402,15 +402,15 @@ def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(
             ]
             os.kill(pid, signal.SIGKILL)
             killed = time.monotonic()
-            said = process.communicate(timeout=50)[0].decode()
+            output = process.communicate(timeout=50)[0].decode()
         finally:
             process.kill()
     assert process.returncode == 1
     assert time.monotonic() - killed < 30, "Ray itself would wait for a minute"
     why = f"error: Ray died: its {victim} ended with signal 9"
     line = f"{why}; finished work is saved. To continue: python {' '.join(command)}"
-    assert line in said.splitlines()
-    assert "Traceback" not in said and "state-dump" not in said
+    assert line in output.splitlines()
+    assert "Traceback" not in output and "state-dump" not in output
     assert not records(root), "the points are missing, and go on"
 
 
@@ -444,10 +444,10 @@ print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
         text=True,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    said = ended.stdout.splitlines()
-    assert said[-1] == "token 0o600 64"
+    message = ended.stdout.splitlines()
+    assert message[-1] == "token 0o600 64"
     assert (home / ".ray").stat().st_mode & 0o777 == 0o700
-    listening = {line.split()[1].removeprefix("::ffff:") for line in said[:-1]}
+    listening = {line.split()[1].removeprefix("::ffff:") for line in message[:-1]}
     assert listening == {"127.0.0.1"}
 
 
@@ -504,15 +504,15 @@ def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_pat
             while not list(root.glob("points/*/claim.json")) and time.monotonic() < deadline:
                 time.sleep(0.05)
             process.send_signal(signal.SIGTERM)
-            said = process.communicate(timeout=60)[0].decode()
+            output = process.communicate(timeout=60)[0].decode()
         finally:
             process.kill()
     assert process.returncode == 143
     assert (
-        said.splitlines()[-1]
+        output.splitlines()[-1]
         == f"Stopped; finished work is saved. To continue: python {' '.join(command)}"
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
 
 
 def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any) -> None:
@@ -521,8 +521,11 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
     points = [Point.make("text_to_text", TINY | {"hidden": hidden}, 0) for hidden in (4, 5)]
     needs = {points[0].cell: 3 * GRAIN_BYTES - 1, points[1].cell: 10**15}
     room = MemoryBudget(needs, total=0, reserve=0)
-    packs, most = [Pack((point,)) for point in points], int(ray.nodes()[0]["Resources"]["memory"])
-    for limited, wanted in ((room, [3 * GRAIN_BYTES, most]), (None, [None, None])):
+    packs, largest = (
+        [Pack((point,)) for point in points],
+        int(ray.nodes()[0]["Resources"]["memory"]),
+    )
+    for limited, wanted in ((room, [3 * GRAIN_BYTES, largest]), (None, [None, None])):
         ask = _make_requests(packs, Resources(device="cpu", memory_budget=limited))
         assert [ask({"pack": index}).required_resources.get("memory") for index in (0, 1)] == wanted
         assert ask({"pack": 0}).required_resources["CPU"] == 1
@@ -591,25 +594,25 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
         check_resources(Resources(address="auto", gpus_per_trial=6), compute_max_resources(cluster))
     point = Point.make("text_to_text", TINY, 0)
     room = MemoryBudget({point.cell: 10**14}, total=0, reserve=0)
-    asked = _make_requests([Pack((point,))], Resources(address="auto", memory_budget=room))(
+    requested = _make_requests([Pack((point,))], Resources(address="auto", memory_budget=room))(
         {"pack": 0}
     ).required_resources
-    assert asked == {"CPU": 1, "GPU": 1, "memory": 10**13}
+    assert requested == {"CPU": 1, "GPU": 1, "memory": 10**13}
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         (("--cpus-per-trial", 64), "--cpus-per-trial 64: "),
         (("--gpus-per-trial", 64), "--gpus-per-trial 64: the cluster has "),
     ],
 )
 def test_more_than_the_cluster_has_is_refused(
-    ray: Any, tmp_path: Path, option: tuple, said: str
+    ray: Any, tmp_path: Path, option: tuple, message: str
 ) -> None:
     ended = call(write_sweep(tmp_path), "--results", tmp_path / "results", *option)
     assert ended.code == 2
-    assert ended.error.startswith(f"error: {said}")
+    assert ended.error.startswith(f"error: {message}")
     assert not records(tmp_path / "results")
 
 
@@ -617,11 +620,11 @@ def test_a_cluster_says_how_many_lanes_its_gpus_need(monkeypatch: pytest.MonkeyP
     """40 points: on 2 GPUs 20 each; on tenths of them with 16 cores, 3 on each; as many as asked; on cores one."""
     from gensweep.execute import ray_tune
 
-    there = {"CPU": 16.0, "GPU": 2.0}
-    monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: there)
+    available = {"CPU": 16.0, "GPU": 2.0}
+    monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: available)
     assert ray_tune.compute_max_lanes(Resources(), 40) == 20
     assert ray_tune.compute_max_lanes(Resources(gpus_per_trial=0.1), 40) == 3
     assert ray_tune.compute_max_lanes(Resources(pack=7), 40) == 7
     assert ray_tune.compute_max_lanes(Resources(device="cpu"), 40) == 1
-    there.pop("GPU")
+    available.pop("GPU")
     assert ray_tune.compute_max_lanes(Resources(), 40) == 1

@@ -89,9 +89,9 @@ def test_seeds_first_fills_every_cell_once_before_any_twice() -> None:
 
 def make_listener(folder: Path) -> tuple[str, Path]:
     """Return a command that appends its input to a file, and the file."""
-    script, heard = folder / "listen.py", folder / "heard.jsonl"
-    script.write_text(f"import sys; open({str(heard)!r}, 'a').write(sys.stdin.read())")
-    return f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}", heard
+    script, events = folder / "listen.py", folder / "heard.jsonl"
+    script.write_text(f"import sys; open({str(events)!r}, 'a').write(sys.stdin.read())")
+    return f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}", events
 
 
 def test_a_used_up_budget_leaves_points_missing_and_says_how_to_go_on(
@@ -102,7 +102,7 @@ def test_a_used_up_budget_leaves_points_missing_and_says_how_to_go_on(
     ticks = itertools.count(0, 22)
     slow = partial(Limits, clock=lambda: next(ticks))
     monkeypatch.setattr("gensweep.execute.train_missing.Limits", slow)
-    command, heard = make_listener(tmp_path)
+    command, events = make_listener(tmp_path)
     options = ["--results", root, "--local", "--time-budget", "80s", "--notify", command]
     ended = call(file, *options)
     assert ended.code == 1
@@ -110,7 +110,7 @@ def test_a_used_up_budget_leaves_points_missing_and_says_how_to_go_on(
     assert 0 < done < 3
     assert f"Stopped early: the time budget of 80 s is used up; {3 - done} point" in ended.out
     assert "To continue: " in ended.out
-    (event,) = map(json.loads, heard.read_text().splitlines())
+    (event,) = map(json.loads, events.read_text().splitlines())
     assert event["event"] == "end" and event["exit_status"] == 1
     assert event["points"] == {"ok": done, "missing": 3 - done}
     assert event["limit"] == "the time budget of 80 s is used up"
@@ -126,13 +126,13 @@ def test_failures_stop_the_run_and_the_first_one_is_told(
 
     monkeypatch.setattr("gensweep.trial.attempt.Attempt.log_epoch", fail)
     file, root = write_sweep(tmp_path, grid(lr=[0.1, 0.2, 0.3, 0.4])), tmp_path / "results"
-    command, heard = make_listener(tmp_path)
+    command, events = make_listener(tmp_path)
     ended = call(
         file, "--results", root, "--local", "--stop-after-failures", 2, "--notify", command
     )
     assert ended.code == 1 and len(records(root)) == 2
     assert "Stopped early: 2 points failed; 2 points missing." in ended.out
-    first, last = map(json.loads, heard.read_text().splitlines())
+    first, last = map(json.loads, events.read_text().splitlines())
     assert first["event"] == "failure" and "broken" in first["error"]
     assert last["points"] == {"failed": 2, "missing": 2}
 

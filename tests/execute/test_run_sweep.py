@@ -142,8 +142,8 @@ def test_files_that_were_loaded_stay_available(
     gs.use("mine.py")
     train(sweep, tmp_path)
     assert "mine_own" in MODELS, "the sweep does not use it, but the notebook does"
-    own = gs.Sweep("own", [gs.Grid("mine_own", width=[1, 5])])
-    assert list(train(own, tmp_path).points["score"]) == [0.1, 0.5]
+    mine = gs.Sweep("own", [gs.Grid("mine_own", width=[1, 5])])
+    assert list(train(mine, tmp_path).points["score"]) == [0.1, 0.5]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def describe(record: Record) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The search that nothing disturbs."""
     folder = tmp_path_factory.mktemp("whole")
     assert run(write(folder), folder / "results").code == 0
@@ -96,7 +96,7 @@ def list_points(log: SearchInfo) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_killed_again_and_again_a_search_ends_as_if_nothing_had_happened(
-    tmp_path: Path, root: Path, whole: dict[str, Any]
+    tmp_path: Path, root: Path, uninterrupted: dict[str, Any]
 ) -> None:
     arguments = [write(tmp_path), "--results", str(root), "--local"]
     kills = 0
@@ -105,7 +105,7 @@ def test_killed_again_and_again_a_search_ends_as_if_nothing_had_happened(
             kills += ended(process) == -signal.SIGKILL
     assert kills >= 20
     assert run(arguments[0], root).code == 0
-    assert summarize(root) == whole
+    assert summarize(root) == uninterrupted
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_a_search_grows_in_the_same_results(tmp_path: Path, root: Path) -> None:
 @pytest.mark.s3
 @pytest.mark.filterwarnings("default")
 def test_a_search_keeps_its_results_in_a_bucket(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, Any]
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, uninterrupted: dict[str, Any]
 ) -> None:
     with running() as server:
         environment = {
@@ -135,5 +135,5 @@ def test_a_search_keeps_its_results_in_a_bucket(
         bucket = f"s3://{BUCKET}/results"
         ended = run(write(tmp_path), bucket)
         assert ended.code == 0, ended.out + ended.error
-        assert summarize(bucket) == whole
+        assert summarize(bucket) == uninterrupted
         assert call("search", "verify", tmp_path / "tiny.py", "--results", bucket).code == 0

@@ -19,9 +19,9 @@ from gensweep.trial.config import TrialConfig
 
 def test_a_trial_without_a_gpu_trains_on_the_cpu() -> None:
     """The plan, the trial's device and its share of a GPU agree."""
-    asked = resources.Resources(gpus_per_trial=0)
-    config = make_trial_config("results", asked)
-    assert (asked.device_kind, config.device, config.gpus_per_trial) == ("cpu", "cpu", 0)
+    requested = resources.Resources(gpus_per_trial=0)
+    config = make_trial_config("results", requested)
+    assert (requested.device_kind, config.device, config.gpus_per_trial) == ("cpu", "cpu", 0)
     assert make_trial_config("results", resources.Resources()).gpus_per_trial == 1.0
 
 

@@ -88,8 +88,8 @@ def test_a_plan_counts_points_by_other_code(sweep: str, root: Path) -> None:
     for arguments in ((), ("--dry-run",)):
         assert "Trained by other code: 1 of 2 points (training)." in run(sweep, root, *arguments)
     rewrite(root, lambda record: replace(record, code=None))
-    said = run(sweep, root, "--dry-run")
-    assert "Trained by unknown code: 2 of 2 points." in said
+    message = run(sweep, root, "--dry-run")
+    assert "Trained by unknown code: 2 of 2 points." in message
 
 
 def test_points_of_other_code_are_trained_again_when_told(
@@ -133,8 +133,8 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(
 ) -> None:
     from gensweep.trial import attempt
 
-    point, whole = t2t(), tmp_path / "whole"
-    train([point], whole)
+    point, complete = t2t(), tmp_path / "whole"
+    train([point], complete)
     trained.clear()
     today = compute_fingerprint(point.model, "arithmetic")
     assert today is not None
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(
     trained.clear()
     train([point], root)
     assert trained == {0: 2}, "both epochs are trained by today's code"
-    same(root, whole, point)
+    same(root, complete, point)
 
 
 def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None:
@@ -196,16 +196,16 @@ def test_what_has_no_finite_difference_is_kept_and_said(
             raise DivergedError("train/loss not finite in epoch 1")
 
         monkeypatch.setattr(Training, "run_epoch", run_epoch)
-        said = "0 epochs, train/loss not finite in epoch 1, on"
+        message = "0 epochs, train/loss not finite in epoch 1, on"
     else:
         for path in (root / "points").glob("*/history.csv"):
             with path.open() as file:
                 rows = [row | {"train/loss": ""} for row in csv.DictReader(file)]
             pd.DataFrame(rows).to_csv(path, index=False)
-        said = "1 epoch, train/loss is defined in one training only, on"
+        message = "1 epoch, train/loss is defined in one training only, on"
     called = call("verify", root / "tiny", "--sample", 1)
     assert called.code == 1, called.error
-    assert said in called.out
+    assert message in called.out
     (entry,) = json.loads((root / "tiny" / "verified.json").read_text())
     assert entry["outcome"] == "different"
     assert entry["largest_difference"]["share"] is None

@@ -24,7 +24,7 @@ FLAGS = (
 def executable() -> str | None:
     """Where a Chromium is on this machine; the variable CHROMIUM names another."""
     return os.environ.get("CHROMIUM") or next(
-        (found for name in NAMES if (found := shutil.which(name))), None
+        (result for name in NAMES if (result := shutil.which(name))), None
     )
 
 
@@ -98,15 +98,18 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def picture(self, path: Path, whole: bool = False) -> None:
+    def picture(self, path: Path, full_page: bool = False) -> None:
         """A PNG of what is shown, or of the whole page."""
         answer = self.call(
-            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
+            "Page.captureScreenshot",
+            format="png",
+            captureBeyondViewport=full_page,
+            **self._clip(full_page),
         )
         path.write_bytes(base64.b64decode(answer["data"]))
 
-    def _clip(self, whole: bool) -> dict[str, Any]:
-        if not whole:
+    def _clip(self, full_page: bool) -> dict[str, Any]:
+        if not full_page:
             return {}
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         return {
@@ -127,33 +130,33 @@ class Browser:
     def complaints(self) -> list[str]:
         """Errors and warnings of the console, uncaught exceptions, and violations of the page's own policy."""
         self.run("0")
-        found = []
+        result = []
         for event in self.events:
             params = event.get("params", {})
             if event.get("method") == "Runtime.exceptionThrown":
-                found.append(params["exceptionDetails"]["text"])
+                result.append(params["exceptionDetails"]["text"])
             if event.get("method") == "Runtime.consoleAPICalled" and params["type"] in (
                 "error",
                 "warning",
                 "assert",
             ):
-                found.append(str(params["args"]))
+                result.append(str(params["args"]))
             if event.get("method") == "Log.entryAdded" and params["entry"]["level"] in (
                 "error",
                 "warning",
             ):
-                found.append(params["entry"]["text"])
-        return found
+                result.append(params["entry"]["text"])
+        return result
 
     @property
     def requests(self) -> list[str]:
         """The addresses that the page asked for, but for what it holds itself."""
-        asked = [
+        requested = [
             e["params"]["request"]["url"]
             for e in self.events
             if e.get("method") == "Network.requestWillBeSent"
         ]
-        return [url for url in asked if not url.startswith("data:")]
+        return [url for url in requested if not url.startswith("data:")]
 
 
 @contextmanager

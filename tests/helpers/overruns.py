@@ -45,11 +45,11 @@ def main(flags: list[str]) -> None:
             layer(x).float().square().sum().backward()
         steps, batch, hidden = rng.randint(1, 4), rng.randint(1, 70), rng.choice(SIZES)
         projected, weight = torch.randn(steps, batch, 4 * hidden), torch.randn(4 * hidden, hidden)
-        given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
-        kernels.lstm(*given).square().sum().backward()
+        inputs = [part.to(dtype).requires_grad_() for part in (projected, weight)]
+        kernels.lstm(*inputs).square().sum().backward()
         trie = Trie.from_sequences(torch.randint(rng.choice([1, 2, 9]), (batch, steps)))
-        given[0] = torch.randn(9, 4 * hidden, requires_grad=True)
-        kernels.lstm_over_trie(*given, trie, trie.codes).square().sum().backward()
+        inputs[0] = torch.randn(9, 4 * hidden, requires_grad=True)
+        kernels.lstm_over_trie(*inputs, trie, trie.codes).square().sum().backward()
 
 
 if __name__ == "__main__":

@@ -129,8 +129,8 @@ def files(root: Path) -> dict[str, bytes]:
 def records(root: Path) -> dict[str, Record]:
     """Every point that has a record, by id."""
     ledger = Ledger(root)
-    found = sorted(path.parent.name for path in (root / "points").glob("*/record.json"))
-    return {point_id: ledger.read_record(point_id) for point_id in found}
+    result = sorted(path.parent.name for path in (root / "points").glob("*/record.json"))
+    return {point_id: ledger.read_record(point_id) for point_id in result}
 
 
 def weights(root: Path, point: Point) -> dict[str, list]:

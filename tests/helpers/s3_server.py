@@ -42,7 +42,7 @@ class Server:
 
     url: str
     faults: list[Fault] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    requests_made: list[str] = field(default_factory=list)
 
     @contextmanager
     def failing(self, fault: Fault) -> Iterator[None]:
@@ -56,7 +56,7 @@ class Server:
     def answer(self, app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """A WSGI application around moto's."""
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        self.asked.append(request)
+        self.requests_made.append(request)
         for fault in self.faults:
             if fault.picks(request) and fault.times > 0:
                 fault.times -= 1

@@ -135,10 +135,10 @@ def generous(root: Path) -> Path:
     text = [{}, {"encoder_layers": 2}, {"train_fraction": 0.5}, {"epochs": 100}, {"batch_size": 64}]
     cells = [cell(0, 1, **params) for params in text]
     cells += [cell(0, 1, model="cae", encoder_layers=layers) for layers in (1, 2)]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for seed in (0, 1):
             names = [name for name, info in METRICS.items() if one["model"] in info["models"]]
-            values = dict.fromkeys(names, 0.5 + 0.01 * place + 0.02 * seed)
+            values = dict.fromkeys(names, 0.5 + 0.01 * index + 0.02 * seed)
             write_record(root, one, seed, **values)
             main = next(iter(values))
             if one["model"] == "text_to_text":

@@ -53,12 +53,12 @@ def few(wanted: Point) -> DatasetArrays:
     """`EXAMPLES` of the point's examples, with a split of their own; drawn once for all points that share them."""
     if wanted.data_key not in _PREPARED:
         data = wanted.data_config()
-        whole: DatasetArrays = data.prepare()
-        count = len(next(iter(whole.rows.values())))
+        complete: DatasetArrays = data.prepare()
+        count = len(next(iter(complete.rows.values())))
         chosen = np.random.default_rng(0).choice(count, EXAMPLES, replace=False)
-        rows = {name: array[chosen] for name, array in whole.rows.items()}
+        rows = {name: array[chosen] for name, array in complete.rows.items()}
         split = split_rows(EXAMPLES, data.split_seed)
-        _PREPARED[wanted.data_key] = DatasetArrays(rows, split, whole.banks, whole.lookups)
+        _PREPARED[wanted.data_key] = DatasetArrays(rows, split, complete.banks, complete.lookups)
     return _PREPARED[wanted.data_key]
 
 
@@ -85,5 +85,5 @@ def batch(model: str, size: int, start: int = 0, **params: Any) -> dict[str, tor
     """A batch of the model's inputs alone: the ``size`` examples from ``start`` on."""
     wanted = point(model, **params)
     fields = wanted.model_config().inputs
-    made = Batches(few(wanted), fields, CPU).take(torch.arange(start, start + size))
-    return {field: made[field] for field in fields}
+    built = Batches(few(wanted), fields, CPU).take(torch.arange(start, start + size))
+    return {field: built[field] for field in fields}

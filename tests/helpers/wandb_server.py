@@ -112,8 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         body, query = self._body(), {}
         if self.path == "/graphql":
             query = json.loads(body)
-        found = _OPERATION.search(query.get("query", ""))
-        operation = found[1] if found else ""
+        result = _OPERATION.search(query.get("query", ""))
+        operation = result[1] if result else ""
         if operation:
             self.server.operations.append(operation)
         if self._is_out_of_order(operation):
@@ -156,19 +156,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
-    def _stream(self, name: str, said: dict[str, Any]) -> None:
+    def _stream(self, name: str, message: dict[str, Any]) -> None:
         """Lines are kept by offset, as the real file stream does: the same offset twice overwrites."""
         with self.server.lock:
             run = self.server.runs.setdefault(name, Run())
-            for file, chunk in (said.get("files") or {}).items():
+            for file, chunk in (message.get("files") or {}).items():
                 if file == HISTORY:
                     run.lines |= dict(
                         enumerate(chunk["content"], chunk.get("offset", len(run.lines)))
                     )
                 elif file == SUMMARY:
                     run.summary = json.loads(chunk["content"][-1])
-            if said.get("complete"):
-                run.exit_code = said.get("exitcode")
+            if message.get("complete"):
+                run.exit_code = message.get("exitcode")
         self._answer({})
 
     def _graphql(self, operation: str, variables: dict[str, Any]) -> None:
@@ -237,8 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
         return {"upsertBucket": {"inserted": new, "bucket": bucket | {"historyLineCount": 0}}}
 
     def _on_CreateRunFiles(self, variables: dict[str, Any]) -> Any:
-        place = f"{self.server.url}/put/{variables['entity']}/{variables['project']}/{variables['run']}/"
-        files = [{"name": name, "uploadUrl": place + name} for name in variables["files"]]
+        path = f"{self.server.url}/put/{variables['entity']}/{variables['project']}/{variables['run']}/"
+        files = [{"name": name, "uploadUrl": path + name} for name in variables["files"]]
         return {"createRunFiles": {"runID": "1", "uploadHeaders": [], "files": files}}
 
     def _on_RunStoppedStatus(self, variables: dict[str, Any]) -> Any:
@@ -265,14 +265,14 @@ class _Handler(BaseHTTPRequestHandler):
         if variables["project"] not in self.server.projects:
             return {"project": None}
         wanted = (variables["project"], variables.get("viewType", "runs"))
-        found = [
+        result = [
             view for view in self.server.views if (view["projectName"], view["type"]) == wanted
         ]
         page = {"endCursor": None, "hasNextPage": False}
         return {
             "project": {
                 "allViews": {
-                    "edges": [{"node": view, "cursor": "c"} for view in found],
+                    "edges": [{"node": view, "cursor": "c"} for view in result],
                     "pageInfo": page,
                 }
             }
@@ -281,11 +281,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _on_upsertView(self, variables: dict[str, Any]) -> Any:
         with self.server.lock:
             views = self.server.views
-            place = next(
+            index = next(
                 (n for n, view in enumerate(views) if view["id"] == variables["id"]), len(views)
             )
             view = variables | {"id": variables["id"] or f"Vmlldzo{len(views) + 1}"}
-            views[place : place + 1] = [view]
+            views[index : index + 1] = [view]
         project = {"id": "1", "name": view["projectName"], "entityName": view["entityName"]}
         return {
             "upsertView": {"inserted": not variables["id"], "view": view | {"project": project}}

@@ -41,7 +41,7 @@ def points() -> dict[str, Point]:
 
 
 @pytest.fixture(scope="module")
-def whole(points: dict[str, Point], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def results(points: dict[str, Point], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A results root with a trained point of every model; not to be changed."""
     root = tmp_path_factory.mktemp("looking") / "results"
     train(list(points.values()), root)
@@ -50,9 +50,9 @@ def whole(points: dict[str, Point], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def copied(whole: Path, root: Path) -> Path:
+def copied(results: Path, root: Path) -> Path:
     """A copy that may be changed."""
-    shutil.copytree(whole, root)
+    shutil.copytree(results, root)
     return root
 
 
@@ -69,11 +69,11 @@ def rows(path: Path) -> list[dict[str, str]]:
 class TestWhatIsLeft:
     @pytest.mark.parametrize("model", ["vae", "gan"])
     def test_ways_through_the_latent_space(
-        self, model: str, whole: Path, points: dict[str, Point]
+        self, model: str, results: Path, points: dict[str, Point]
     ) -> None:
         """Four ways of ten pictures of 64x64; both kinds begin and end with the same ones."""
         strips = [
-            picture(whole / "points" / points[model].id / f"interpolation-{k}.png")
+            picture(results / "points" / points[model].id / f"interpolation-{k}.png")
             for k in ("linear", "spherical")
         ]
         assert strips[0].shape == strips[1].shape == (4 * 64, 10 * 64, 3)
@@ -82,29 +82,29 @@ class TestWhatIsLeft:
 
     @pytest.mark.parametrize("model", list(SEQUENCE))
     def test_every_test_query_has_its_answer(
-        self, model: str, whole: Path, points: dict[str, Point]
+        self, model: str, results: Path, points: dict[str, Point]
     ) -> None:
-        found = rows(whole / "points" / points[model].id / "answers.csv")
-        assert len(found) == 2000 and list(found[0]) == ["query", "answer", "predicted"]
-        for row in found[::97]:
+        result = rows(results / "points" / points[model].id / "answers.csv")
+        assert len(result) == 2000 and list(result[0]) == ["query", "answer", "predicted"]
+        for row in result[::97]:
             assert eval(re.sub(r"\b0+(\d)", r"\1", row["query"])) == int(row["answer"])
-        metrics = records(whole)[points[model].id].metrics
-        exact = np.mean([row["predicted"] == row["answer"] for row in found])
+        metrics = records(results)[points[model].id].metrics
+        exact = np.mean([row["predicted"] == row["answer"] for row in result])
         name = "test/read_exact_match" if model == "text_to_image" else "test/exact_match"
         assert exact == pytest.approx(metrics[name])
 
     @pytest.mark.parametrize("model", ["cae", *SEQUENCE])
     def test_nothing_is_left_that_a_model_does_not_have(
-        self, model: str, whole: Path, points: dict[str, Point]
+        self, model: str, results: Path, points: dict[str, Point]
     ) -> None:
-        names = {path.name for path in (whole / "points" / points[model].id).iterdir()}
+        names = {path.name for path in (results / "points" / points[model].id).iterdir()}
         assert not {"interpolation-linear.png"} & names and ("answers.csv" in names) == (
             model in SEQUENCE
         )
 
     @pytest.mark.parametrize("model", ["cae", "vae", "gan", *SEQUENCE])
-    def test_samples_by_epoch(self, model: str, whole: Path, points: dict[str, Point]) -> None:
-        folder = whole / "points" / points[model].id
+    def test_samples_by_epoch(self, model: str, results: Path, points: dict[str, Point]) -> None:
+        folder = results / "points" / points[model].id
         assert sorted(path.name for path in (folder / "samples").iterdir()) == [
             "epoch-0001.png",
             "epoch-0002.png",
@@ -128,12 +128,12 @@ class TestWhatIsLeft:
 
 
 class TestFinding:
-    def test_by_id_beginning_and_folder(self, whole: Path, points: dict[str, Point]) -> None:
+    def test_by_id_beginning_and_folder(self, results: Path, points: dict[str, Point]) -> None:
         name = points["vae"].id
         for text, root in (
-            (name, whole),
-            ("vae", whole),
-            (str(whole / "points" / name), "elsewhere"),
+            (name, results),
+            ("vae", results),
+            (str(results / "points" / name), "elsewhere"),
         ):
             assert find_point(text, root).record.id == name
 
@@ -145,16 +145,16 @@ class TestFinding:
             ("t2", "'t2' begins the ids of 2 points: t2i-"),
         ],
     )
-    def test_what_is_not_there(self, name: str, error: str, whole: Path) -> None:
+    def test_what_is_not_there(self, name: str, error: str, results: Path) -> None:
         with pytest.raises(ResultsError, match=error):
-            find_point(name, whole)
+            find_point(name, results)
 
-    def test_several_are_told_apart(self, whole: Path) -> None:
+    def test_several_are_told_apart(self, results: Path) -> None:
         with pytest.raises(
             ResultsError,
             match=r"t2i-\S+ \(.*dataset=arithmetic_pictures.*\); t2t-\S+ \(.*arithmetic",
         ):
-            find_point("t2", whole)
+            find_point("t2", results)
 
     def test_no_results(self, tmp_path: Path) -> None:
         with pytest.raises(
@@ -186,10 +186,10 @@ class TestFinding:
 
 class TestShow:
     def test_says_what_is_known_and_imports_no_torch(
-        self, whole: Path, points: dict[str, Point]
+        self, results: Path, points: dict[str, Point]
     ) -> None:
-        shown = call("show", "i2t", "--results", whole).out
-        record = records(whole)[points["image_to_text"].id]
+        shown = call("show", "i2t", "--results", results).out
+        record = records(results)[points["image_to_text"].id]
         assert shown.startswith(f"{record.id}  ok\n")
         for name, value in record.metrics.items():
             assert re.search(rf"^{name} +{re.escape(f'{value:.6g}')} ", shown, re.M), name
@@ -198,15 +198,17 @@ class TestShow:
 
 class TestRevived:
     def test_weights_are_read_without_running_anything(
-        self, whole: Path, monkeypatch: pytest.MonkeyPatch
+        self, results: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked: list[object] = []
+        requested: list[object] = []
         load = torch.load
         monkeypatch.setattr(
-            torch, "load", lambda *a, **k: (asked.append(k.get("weights_only")), load(*a, **k))[1]
+            torch,
+            "load",
+            lambda *a, **k: (requested.append(k.get("weights_only")), load(*a, **k))[1],
         )
-        trained.load_trained(find_trained_point("vae", whole))
-        assert asked and all(value is True for value in asked)
+        trained.load_trained(find_trained_point("vae", results))
+        assert requested and all(value is True for value in requested)
 
     @pytest.mark.parametrize("content", [b"", b"junk", None])
     def test_damaged_weights_are_told(
@@ -219,24 +221,24 @@ class TestRevived:
         ):
             trained.load_trained(find_trained_point("vae", copied))
 
-    def test_other_digits_for_a_model_that_sees_none(self, whole: Path) -> None:
+    def test_other_digits_for_a_model_that_sees_none(self, results: Path) -> None:
         with pytest.raises(UserError, match="--digits: text_to_text on arithmetic sees no digits"):
-            trained.load_trained(find_trained_point("t2t", whole), digits="mnist5k")
+            trained.load_trained(find_trained_point("t2t", results), digits="mnist5k")
 
 
 class TestSample:
     @pytest.mark.parametrize("model", ["cae", "vae", "gan", *SEQUENCE])
     def test_every_model_can_be_sampled(
-        self, model: str, whole: Path, points: dict[str, Point], tmp_path: Path
+        self, model: str, results: Path, points: dict[str, Point], tmp_path: Path
     ) -> None:
         ended = call(
-            "sample", points[model].id, "--n", 4, "--out", tmp_path / "s.png", "--results", whole
+            "sample", points[model].id, "--n", 4, "--out", tmp_path / "s.png", "--results", results
         )
         assert (ended.code, ended.out) == (0, f"Wrote {tmp_path / 's.png'}.\n")
         assert picture(tmp_path / "s.png").std() > 0
 
-    def test_a_seed_chooses(self, whole: Path) -> None:
-        revived = trained.load_trained(find_trained_point("vae", whole))
+    def test_a_seed_chooses(self, results: Path) -> None:
+        revived = trained.load_trained(find_trained_point("vae", results))
         assert (
             trained.sample(revived, 4, 1)
             == trained.sample(revived, 4, 1)
@@ -245,36 +247,36 @@ class TestSample:
 
 
 class TestInterpolate:
-    def test_both_ways_one_above_the_other(self, whole: Path) -> None:
-        found = picture(
+    def test_both_ways_one_above_the_other(self, results: Path) -> None:
+        result = picture(
             trained.interpolate(
-                trained.load_trained(find_trained_point("gan", whole)), rows=2, steps=5, seed=0
+                trained.load_trained(find_trained_point("gan", results)), rows=2, steps=5, seed=0
             )
         )
-        assert found.shape == (2 * 2 * 64 + 8, 5 * 64, 3)
+        assert result.shape == (2 * 2 * 64 + 8, 5 * 64, 3)
 
-    def test_a_model_without_a_prior(self, whole: Path) -> None:
-        ended = call("interpolate", "cae", "--results", whole)
+    def test_a_model_without_a_prior(self, results: Path) -> None:
+        ended = call("interpolate", "cae", "--results", results)
         assert ended.code == 2 and "cae has no latent vectors to draw" in ended.error
 
 
 class TestAnswer:
     @pytest.mark.parametrize("model", list(SEQUENCE))
     def test_a_test_query_gets_the_answer_of_the_test(
-        self, model: str, whole: Path, points: dict[str, Point]
+        self, model: str, results: Path, points: dict[str, Point]
     ) -> None:
         """For a model that is shown pictures the digits differ, and with them the answer may."""
-        revived = trained.load_trained(find_trained_point(points[model].id, whole))
-        for row in rows(whole / "points" / points[model].id / "answers.csv")[:5]:
-            said = answer.answer(revived, row["query"])
-            assert said.right == row["answer"]
+        revived = trained.load_trained(find_trained_point(points[model].id, results))
+        for row in rows(results / "points" / points[model].id / "answers.csv")[:5]:
+            message = answer.answer(revived, row["query"])
+            assert message.right == row["answer"]
             if model != "image_to_text":
-                assert said.text == row["predicted"]
-            assert (said.picture is not None) == (model == "text_to_image")
-            assert (said.query_picture is not None) == (model == "image_to_text")
+                assert message.text == row["predicted"]
+            assert (message.picture is not None) == (model == "text_to_image")
+            assert (message.query_picture is not None) == (model == "image_to_text")
 
-    def test_the_command_prints_and_draws(self, whole: Path, tmp_path: Path) -> None:
-        ended = call("answer", "t2i", "12+34", "--out", tmp_path / "a.png", "--results", whole)
+    def test_the_command_prints_and_draws(self, results: Path, tmp_path: Path) -> None:
+        ended = call("answer", "t2i", "12+34", "--out", tmp_path / "a.png", "--results", results)
         assert ended.code == 0 and re.match(
             r"12\+34 = .* \((right|is 46)\), as the reader reads it\n", ended.out
         )
@@ -288,13 +290,13 @@ class TestAnswer:
             ("cae", "1+1", "cae answers no queries"),
         ],
     )
-    def test_what_cannot_be_asked(self, point: str, query: str, error: str, whole: Path) -> None:
-        ended = call("answer", point, query, "--results", whole)
+    def test_what_cannot_be_asked(self, point: str, query: str, error: str, results: Path) -> None:
+        ended = call("answer", point, query, "--results", results)
         assert (ended.code, error in ended.error) == (2, True), ended.error
 
-    def test_a_query_beyond_the_task_has_no_right_answer(self, whole: Path) -> None:
+    def test_a_query_beyond_the_task_has_no_right_answer(self, results: Path) -> None:
         assert (
-            answer.answer(trained.load_trained(find_trained_point("t2t", whole)), "1+2+3").right
+            answer.answer(trained.load_trained(find_trained_point("t2t", results)), "1+2+3").right
             is None
         )
 
@@ -312,9 +314,9 @@ class TestEvaluate:
         answers = (folder / "answers.csv").read_bytes()
         (folder / "answers.csv").unlink()
         ended = call("evaluate", "t2t", "--results", copied)
-        said = json.loads(ended.out)
-        assert (ended.code, said["added"]) == (0, ["test/exact_match"])
-        assert said["metrics"] == pytest.approx(
+        output = json.loads(ended.out)
+        assert (ended.code, output["added"]) == (0, ["test/exact_match"])
+        assert output["metrics"] == pytest.approx(
             {k: v for k, v in record.metrics.items() if k.startswith("test/")}
         )
         after = Ledger(folder.parents[1]).read_record(folder.name)
@@ -342,13 +344,13 @@ class TestEvaluate:
         labels = np.arange(100) % 10
         images = np.random.default_rng(0).integers(0, 200, (100, 28, 28)).astype(np.uint8)
         np.savez(tmp_path / "mine.npz", images=images, labels=labels)
-        own = json.loads(call("evaluate", "t2i", "--results", copied).out)["metrics"]
+        mine = json.loads(call("evaluate", "t2i", "--results", copied).out)["metrics"]
         other = json.loads(
             call(
                 "evaluate", "t2i", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied
             ).out
         )
-        for name, value in own.items():
+        for name, value in mine.items():
             assert (other["metrics"][name] == pytest.approx(value)) == (
                 name not in ("test/mse", "test/loss", "test/ssim")
             )
@@ -382,12 +384,12 @@ class TestEvaluate:
         ended = call(
             "evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied
         )
-        said = json.loads(ended.out)
-        assert (ended.code, said["digits"]) == (0, "npz:mine.npz")
-        assert said["pictures"]["digits"]["trained_on"] == 0 and "trained on" not in ended.error
-        assert json.loads(Path(said["written"]).read_text())["metrics"] == said["metrics"]
+        output = json.loads(ended.out)
+        assert (ended.code, output["digits"]) == (0, "npz:mine.npz")
+        assert output["pictures"]["digits"]["trained_on"] == 0 and "trained on" not in ended.error
+        assert json.loads(Path(output["written"]).read_text())["metrics"] == output["metrics"]
         assert (
-            said["metrics"]["test/loss"]
+            output["metrics"]["test/loss"]
             != records(copied)[points["image_to_text"].id].metrics["test/loss"]
         )
         assert (folder / "record.json").read_bytes() == before

@@ -74,12 +74,15 @@ every_precision = pytest.mark.parametrize(
 )
 
 
-def close(found: Tensor, expected: Tensor, precision: Precision) -> None:
+def close(result: Tensor, expected: Tensor, precision: Precision) -> None:
     """Within the rounding of the number itself, or of the largest that are added up."""
-    most = expected.abs().max().item() if expected.numel() else 0.0
+    largest = expected.abs().max().item() if expected.numel() else 0.0
     rounding = precision.rounding
     torch.testing.assert_close(
-        found.double(), expected.double(), rtol=10 * rounding, atol=rounding * most + rounding / 10
+        result.double(),
+        expected.double(),
+        rtol=10 * rounding,
+        atol=rounding * largest + rounding / 10,
     )
 
 
@@ -90,16 +93,16 @@ def check(
     x = x.to(precision.dtype).float().contiguous(memory_format=form(x)).requires_grad_(not first)
     inputs = [x, layer.weight, layer.bias]
     with precision.computing():
-        made = layer(x)
+        built = layer(x)
     expected = by_pytorch(layer, *inputs)
-    close(made, expected, precision)
+    close(built, expected, precision)
     weights, wanted = (
-        normal(*made.shape, seed=2).to(precision.dtype),
+        normal(*built.shape, seed=2).to(precision.dtype),
         inputs[1:] if first else inputs,
     )
-    found = torch.autograd.grad(made, wanted, weights)
+    result = torch.autograd.grad(built, wanted, weights)
     for one, other in zip(
-        found, torch.autograd.grad(expected, wanted, weights.double()), strict=True
+        result, torch.autograd.grad(expected, wanted, weights.double()), strict=True
     ):
         assert one.dtype == torch.float32
         close(one, other, precision)
@@ -147,7 +150,7 @@ class TestConvolutions:
     def test_any_of_its_inputs_may_need_no_gradient(self, name: str, way: str) -> None:
         """As the weights of a judge, while the generator learns."""
         layer, shape = LAYERS[name]()
-        given = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
+        inputs = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
 
         def loss(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
             return (
@@ -156,18 +159,19 @@ class TestConvolutions:
                 .sum()
             )
 
-        leaves = [part.clone().requires_grad_() for part in given]
-        whole = torch.autograd.grad(loss(*leaves), leaves)
+        leaves = [part.clone().requires_grad_() for part in inputs]
+        complete = torch.autograd.grad(loss(*leaves), leaves)
         for places in (places for size in (1, 2, 3) for places in combinations(range(3), size)):
             if way == "func":
-                some = torch.func.grad(loss, places)(*given)
+                some = torch.func.grad(loss, places)(*inputs)
             else:
                 parts = [
-                    part.clone().requires_grad_(place in places) for place, part in enumerate(given)
+                    part.clone().requires_grad_(index in places)
+                    for index, part in enumerate(inputs)
                 ]
-                some = torch.autograd.grad(loss(*parts), [parts[place] for place in places])
-            for place, gradient in zip(places, some, strict=True):
-                torch.testing.assert_close(gradient, whole[place], rtol=1e-6, atol=1e-6)
+                some = torch.autograd.grad(loss(*parts), [parts[index] for index in places])
+            for index, gradient in zip(places, some, strict=True):
+                torch.testing.assert_close(gradient, complete[index], rtol=1e-6, atol=1e-6)
 
     def test_inputs_and_gradients_may_lie_anyhow(self, name: str) -> None:
         """Every other picture, one picture for all, one gradient for all places, a negative view."""
@@ -181,23 +185,23 @@ class TestConvolutions:
             check(filled(layer), x)
             check(filled(layer), torch._neg_view(x))
         x = batch[: shape[0]].requires_grad_()
-        made = layer(x)
+        built = layer(x)
         for gradient in (
-            torch.ones(()).expand(made.shape),
-            torch._neg_view(torch.ones(made.shape)),
+            torch.ones(()).expand(built.shape),
+            torch._neg_view(torch.ones(built.shape)),
         ):
             dense = gradient.resolve_neg().contiguous()
-            expected = torch.autograd.grad(made, x, dense, retain_graph=True)
+            expected = torch.autograd.grad(built, x, dense, retain_graph=True)
             torch.testing.assert_close(
-                torch.autograd.grad(made, x, gradient, retain_graph=True), expected
+                torch.autograd.grad(built, x, gradient, retain_graph=True), expected
             )
 
     def test_no_picture_at_all(self, name: str) -> None:
         layer, shape = LAYERS[name]()
         x = torch.zeros(0, *shape[1:]).requires_grad_()
-        made = filled(layer)(x)
-        assert made.shape[0] == 0 and made.shape[1:] == layer(torch.zeros(shape)).shape[1:]
-        assert not torch.autograd.grad(made.sum(), layer.weight)[0].any()
+        built = filled(layer)(x)
+        assert built.shape[0] == 0 and built.shape[1:] == layer(torch.zeros(shape)).shape[1:]
+        assert not torch.autograd.grad(built.sum(), layer.weight)[0].any()
 
     @pytest.mark.parametrize("shared", ["nothing", "input", "weights"])
     def test_lanes_equal_each_layer_alone(self, name: str, shared: str) -> None:
@@ -222,18 +226,18 @@ class TestConvolutions:
 
         dims = tuple(None if shared == kind else 0 for kind in ("input", "weights", "weights"))
         stacked = [torch.stack(parts) for parts in zip(*lanes, strict=True)]
-        given = [part if dim == 0 else part[0] for part, dim in zip(stacked, dims, strict=True)]
-        given = [part.clone().requires_grad_() for part in given]
-        made = torch.func.vmap(run, dims)(*given)
+        inputs = [part if dim == 0 else part[0] for part, dim in zip(stacked, dims, strict=True)]
+        inputs = [part.clone().requires_grad_() for part in inputs]
+        built = torch.func.vmap(run, dims)(*inputs)
         alone = [[part.clone().requires_grad_() for part in lane] for lane in lanes]
         expected = [run(*parts) for parts in alone]
-        torch.testing.assert_close(made, torch.stack(expected), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(built, torch.stack(expected), rtol=1e-5, atol=1e-5)
         wanted = [
             torch.autograd.grad(e.square().sum(), parts)
             for e, parts in zip(expected, alone, strict=True)
         ]
-        found = torch.autograd.grad(made.square().sum(), given)
-        for index, gradient in enumerate(found):
+        result = torch.autograd.grad(built.square().sum(), inputs)
+        for index, gradient in enumerate(result):
             each = torch.stack([gradients[index] for gradients in wanted])
             total = each if dims[index] == 0 else each.sum(0)
             torch.testing.assert_close(
@@ -243,33 +247,33 @@ class TestConvolutions:
     def test_many_gradients_of_one_pass_equal_each_alone(self, name: str) -> None:
         """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
         layer, shape = LAYERS[name]()
-        given = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
+        inputs = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
 
         def sums(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
             return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).sum(
                 (0, 2, 3)
             )
 
-        found = torch.func.jacrev(sums, (0, 1, 2))(*given)
+        result = torch.func.jacrev(sums, (0, 1, 2))(*inputs)
         for channel in range(len(layer.bias)):
-            leaves = [part.clone().requires_grad_() for part in given]
+            leaves = [part.clone().requires_grad_() for part in inputs]
             alone = torch.autograd.grad(sums(*leaves)[channel], leaves)
-            for many, one in zip(found, alone, strict=True):
+            for many, one in zip(result, alone, strict=True):
                 torch.testing.assert_close(many[channel], one, rtol=1e-4, atol=1e-4)
 
     def test_autocast_gives_bfloat16_and_float32_gradients(self, name: str) -> None:
         layer, shape = LAYERS[name]()
         with torch.autocast("cpu", torch.bfloat16):
-            made = filled(layer)(normal(*shape))
-        made.float().square().sum().backward()
-        assert (made.dtype, layer.weight.grad.dtype) == (torch.bfloat16, torch.float32)
+            built = filled(layer)(normal(*shape))
+        built.float().square().sum().backward()
+        assert (built.dtype, layer.weight.grad.dtype) == (torch.bfloat16, torch.float32)
 
     def test_what_is_not_a_number_shows(self, name: str) -> None:
         layer, shape = LAYERS[name]()
         x = normal(*shape)
         x[0, 0, -1, -1] = torch.nan
-        made = filled(layer)(x)
-        assert made[0].isnan().any() and not made[1:].isnan().any()
+        built = filled(layer)(x)
+        assert built[0].isnan().any() and not built[1:].isnan().any()
 
     def test_another_number_of_channels_is_refused(self, name: str) -> None:
         layer, shape = LAYERS[name]()
@@ -284,13 +288,13 @@ class TestConvolutions:
     ) -> None:
         layer, shape = LAYERS[name]()
         x = normal(*shape).bfloat16()
-        for one, given in (
+        for one, inputs in (
             (layer, x),
             (LAYERS[name]()[0].bfloat16(), x.float()),
             (layer, x.byte()),
         ):
             with pytest.raises(RuntimeError, match=r"should be the same|not implemented"):
-                one(given)
+                one(inputs)
         with torch.autocast("cpu", torch.bfloat16):
             assert layer(x).dtype == layer(x.float()).dtype == torch.bfloat16
 
@@ -301,17 +305,17 @@ class TestConvolutions:
 
     def test_shapes_are_known_without_data(self, name: str) -> None:
         layer, shape = LAYERS[name]()
-        made = layer(torch.zeros(shape))
-        assert layer.to("meta")(torch.zeros(shape, device="meta")).shape == made.shape
+        built = layer(torch.zeros(shape))
+        assert layer.to("meta")(torch.zeros(shape, device="meta")).shape == built.shape
 
     def test_a_gradient_that_is_not_a_number_shows(self, name: str) -> None:
         """Also where an activation is none, of which no side of a ReLU can be told."""
         layer, shape = LAYERS[name]()
         layer(torch.full(shape, torch.nan)).sum().backward()
         assert layer.bias.grad.abs().sum() > 0
-        made = filled(layer)(normal(*shape))
-        (found,) = torch.autograd.grad(made, layer.weight, torch.full_like(made, torch.nan))
-        assert found.isnan().any()
+        built = filled(layer)(normal(*shape))
+        (result,) = torch.autograd.grad(built, layer.weight, torch.full_like(built, torch.nan))
+        assert result.isnan().any()
 
 
 @pytest.mark.usefixtures("either_way")
@@ -399,9 +403,9 @@ class TestKernels:
         assert states.dtype == precision.dtype
         torch.testing.assert_close(states.float(), expected, rtol=0, atol=5 * precision.rounding)
         weights = normal(*states.shape, seed=2).to(precision.dtype)
-        found = torch.autograd.grad(states, list(layer.parameters()), weights)
+        result = torch.autograd.grad(states, list(layer.parameters()), weights)
         wanted = torch.autograd.grad(expected, list(reference.parameters())[:3], weights.float())
-        for mine, theirs in zip(found, wanted, strict=True):
+        for mine, theirs in zip(result, wanted, strict=True):
             close(mine, theirs, Precision(precision.dtype, 4 * precision.rounding))
 
     @pytest.mark.slow
@@ -459,9 +463,9 @@ class TestKernels:
         assert not kernels.is_available(torch.zeros(1, device="meta"))
 
     def test_a_layer_computes_in_an_autocasts_precision(self) -> None:
-        for asked in (torch.bfloat16, torch.float16):
-            with torch.autocast("cpu", asked):
-                assert kernels.to_product_dtype(torch.zeros(1)).dtype == asked
+        for requested in (torch.bfloat16, torch.float16):
+            with torch.autocast("cpu", requested):
+                assert kernels.to_product_dtype(torch.zeros(1)).dtype == requested
                 assert kernels.to_product_dtype(torch.zeros(1).double()).dtype == torch.float64
                 assert kernels.to_product_dtype(torch.zeros(1).byte()).dtype == torch.uint8
         assert kernels.to_product_dtype(torch.zeros(1)).dtype == torch.float32
@@ -600,7 +604,7 @@ class TestCompiling:
 
     @needs_compiler
     @pytest.mark.parametrize(
-        ("asked", "likely", "made"),
+        ("requested", "likely", "built"),
         [
             (["float32"], True, {"float32"}),
             (["auto"], True, {"bfloat16"}),
@@ -613,21 +617,21 @@ class TestCompiling:
         self,
         fresh: Path,
         monkeypatch: pytest.MonkeyPatch,
-        asked: list[str],
+        requested: list[str],
         likely: bool,
-        made: set[str],
+        built: set[str],
     ) -> None:
         monkeypatch.setattr(warmup, "has_bfloat16_instructions", lambda: likely)
-        points = [tiny.point("cae", precision=precision) for precision in asked]
+        points = [tiny.point("cae", precision=precision) for precision in requested]
         monkeypatch.setenv(build.SWITCH, "0")
         assert not warmup.compile_kernels_in_background(points).is_alive() and not fresh.exists()
         monkeypatch.setenv(build.SWITCH, "1")
         warmup.compile_kernels_in_background(points).join()
-        kept = set(fresh.glob("*.so"))
-        assert len(kept) == len(made)
+        stored = set(fresh.glob("*.so"))
+        assert len(stored) == len(built)
         assert (
-            all(build.load_library(precision) for precision in made)
-            and set(fresh.glob("*.so")) == kept
+            all(build.load_library(precision) for precision in built)
+            and set(fresh.glob("*.so")) == stored
         )
 
     @needs_compiler
@@ -635,7 +639,7 @@ class TestCompiling:
         self, fresh: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As where the cache folder lies on a disk that forbids running what is on it."""
-        monkeypatch.setattr(build, "_compile", lambda *given: b"no library")
+        monkeypatch.setattr(build, "_compile", lambda *inputs: b"no library")
         assert not self.serves()
 
     @needs_compiler

@@ -40,6 +40,6 @@ def test_has_a_node_for_every_beginning(batch: int, steps: int, codes: int) -> N
 def test_a_batch_says_it_or_not() -> None:
     query = torch.tensor([[3, 1], [3, 2]])
     batch = {"query": query} | Trie.from_sequences(query).to_entries("query")
-    found = Trie.from_entries(batch, "query")
-    assert found is not None and found.steps == 2 and found.codes.tolist() == [3, 1, 2]
+    result = Trie.from_entries(batch, "query")
+    assert result is not None and result.steps == 2 and result.codes.tolist() == [3, 1, 2]
     assert Trie.from_entries({"query": query}, "query") is None

@@ -74,9 +74,9 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def folder(ledger: Ledger) -> Path:
-    made = ledger.folder(POINT.id)
-    made.mkdir(parents=True)
-    return made
+    built = ledger.folder(POINT.id)
+    built.mkdir(parents=True)
+    return built
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ SPOILED = [
         for value in ("x", float("inf"), float("nan"), None)
     ),
     *(
-        (lambda path, wrong=wrong: resealed(path, **wrong), said)
-        for wrong, said in (
+        (lambda path, wrong=wrong: resealed(path, **wrong), message)
+        for wrong, message in (
             ({"metrics": {"test/loss": True}}, "a metric is not a finite number"),
             ({"metrics": {"test/loss": 10**400}}, "a metric is not a finite number"),
             ({"params": {"lr": float("nan")}}, "a parameter is not text, a number, true or false"),
@@ -237,18 +237,18 @@ SPOILED = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "said"), SPOILED)
+@pytest.mark.parametrize(("spoil", "message"), SPOILED)
 def test_a_spoiled_record_is_missing_with_its_reason(
-    ledger: Ledger, path: Path, spoil: Any, said: str
+    ledger: Ledger, path: Path, spoil: Any, message: str
 ) -> None:
     assert ledger.read(WANTED).records == {POINT.id: RECORD}
     spoil(path)
-    if "is of another point" not in said:  # which its file alone does not show
-        with pytest.raises(RecordError, match=f"{re.escape(str(path))}: .*{re.escape(said)}"):
+    if "is of another point" not in message:  # which its file alone does not show
+        with pytest.raises(RecordError, match=f"{re.escape(str(path))}: .*{re.escape(message)}"):
             read_record(path, POINT.id)
     state = ledger.read(WANTED)
     assert (state.records, state.running, list(state.unreadable)) == ({}, {}, [POINT.id])
-    assert said in state.unreadable[POINT.id]
+    assert message in state.unreadable[POINT.id]
 
 
 def pipe(path: Path) -> None:
@@ -269,7 +269,7 @@ def loop(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("put", "said"),
+    ("put", "message"),
     [
         (pipe, "not a regular file"),
         (endless, "not a regular file"),
@@ -280,13 +280,13 @@ def loop(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["record.json", "claim.json"])
 def test_what_is_no_file_is_neither_waited_for_nor_read(
-    ledger: Ledger, folder: Path, put: Any, said: str, name: str
+    ledger: Ledger, folder: Path, put: Any, message: str, name: str
 ) -> None:
     put(folder / name)
     state = ledger.read(WANTED)
     assert (state.records, state.running) == ({}, {})
     if name == "record.json":
-        assert said in state.unreadable[POINT.id]
+        assert message in state.unreadable[POINT.id]
         assert str(folder / name) in state.unreadable[POINT.id]
     elif put is not Path.mkdir:
         assert free(ledger)
@@ -405,7 +405,7 @@ def test_a_record_that_cannot_be_written_leaves_the_older_one(
 
 
 @pytest.mark.parametrize(
-    ("results", "said"),
+    ("results", "message"),
     [
         ("ftp://host/results", "results cannot be stored at ftp://; use s3://bucket/prefix"),
         ("file", "is a file"),
@@ -413,11 +413,11 @@ def test_a_record_that_cannot_be_written_leaves_the_older_one(
     ],
 )
 def test_a_results_root_that_cannot_be_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(ResultsError, match=f"--results {results}: .*{said}"):
+    with pytest.raises(ResultsError, match=f"--results {results}: .*{message}"):
         open_store(results)
 
 
@@ -541,11 +541,11 @@ def test_a_killed_process_is_dead_before_its_parent_asks(ledger: Ledger) -> None
         assert free(ledger)
 
 
-ELSEWHERE = [(OTHER_HOST, OTHER_HOST), (ME, OTHER_HOST), (OTHER_HOST, ME)]
+ON_ANOTHER_HOST = [(OTHER_HOST, OTHER_HOST), (ME, OTHER_HOST), (OTHER_HOST, ME)]
 """Worker and driver of which one at least cannot be asked."""
 
 
-@pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
+@pytest.mark.parametrize(("worker", "driver"), ON_ANOTHER_HOST[:2])
 @pytest.mark.parametrize("age", [0.0, DEAD_AFTER_SECONDS - 5])
 def test_another_host_holds_a_point_for_a_minute(
     ledger: Ledger, folder: Path, worker: Process, driver: Process, age: float
@@ -555,7 +555,7 @@ def test_another_host_holds_a_point_for_a_minute(
 
 
 @pytest.mark.parametrize("age", [DEAD_AFTER_SECONDS * 2, 86400.0, -86400.0, -1e300, 1e300])
-@pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
+@pytest.mark.parametrize(("worker", "driver"), ON_ANOTHER_HOST[:2])
 @pytest.mark.slow
 def test_a_dead_claim_of_another_host_expires_by_our_clock_whatever_its_time_is(
     ledger: Ledger,
@@ -721,7 +721,7 @@ def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(
 
 
 @pytest.mark.parametrize(
-    ("status", "kept"),
+    ("status", "stored"),
     [
         (Status.FAILED, {"checkpoint.pt", "error.txt"}),
         (Status.DIVERGED, {"error.txt"}),
@@ -729,21 +729,21 @@ def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(
     ],
 )
 def test_what_a_finished_point_keeps(
-    ledger: Ledger, folder: Path, status: str, kept: set[str]
+    ledger: Ledger, folder: Path, status: str, stored: set[str]
 ) -> None:
     """A retry goes on from a failed point's checkpoint; the traceback of an attempt before goes with success."""
     for name in ("checkpoint.pt", "error.txt"):
         (folder / name).touch()
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, replace(RECORD, status=status, error="why"))
-    assert {"checkpoint.pt", "error.txt"} & {path.name for path in folder.iterdir()} == kept
+    assert {"checkpoint.pt", "error.txt"} & {path.name for path in folder.iterdir()} == stored
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kept"), [(cut, True), (dumped_again, True), (lambda path: None, False)]
+    ("spoil", "stored"), [(cut, True), (dumped_again, True), (lambda path: None, False)]
 )
 def test_an_unreadable_record_is_kept_aside(
-    ledger: Ledger, path: Path, spoil: Any, kept: bool
+    ledger: Ledger, path: Path, spoil: Any, stored: bool
 ) -> None:
     spoil(path)
     before = path.read_bytes()
@@ -751,7 +751,7 @@ def test_an_unreadable_record_is_kept_aside(
         ledger.finish(claim, replace(RECORD, seconds=9.0))
     assert ledger.read_record(POINT.id).seconds == 9.0
     aside = path.with_name("record.json.unreadable")
-    assert (aside.read_bytes() == before) if kept else (not aside.exists())
+    assert (aside.read_bytes() == before) if stored else (not aside.exists())
 
 
 def test_a_claim_belongs_to_one_folder(tmp_path: Path) -> None:

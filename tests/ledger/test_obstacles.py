@@ -33,13 +33,13 @@ def test_a_file_in_place_of_a_folder_is_refused_before_the_start(
 
 
 def test_folders_and_links_to_folders_are_accepted(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "disk"
-    elsewhere.mkdir()
+    remote = tmp_path / "disk"
+    remote.mkdir()
     root = tmp_path / "root"
     (root / "mine").mkdir(parents=True)
-    (root / "mine" / "tables").symlink_to(elsewhere)
+    (root / "mine" / "tables").symlink_to(remote)
     check_store(Store(root), *list_folders("mine"))
-    assert not list(elsewhere.iterdir())
+    assert not list(remote.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def server(started: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Ser
     monkeypatch.setattr(buckets, "ATTEMPTS", 3)
     monkeypatch.setattr(buckets, "REQUEST_SECONDS", 2.0)
     monkeypatch.setattr(remote_stores, "RETRY_SECONDS", (0.01, 0.01))
-    started.asked.clear()
+    started.requests_made.clear()
     return started
 
 
@@ -60,9 +60,9 @@ def bucket(server: Server, tmp_path: Path) -> str:
     return f"s3://{BUCKET}/{tmp_path.name}/results"
 
 
-def here(tmp_path: Path, place: str) -> Path:
+def here(tmp_path: Path, path: str) -> Path:
     """A bucket's root as a folder."""
-    store, name = open_folder(place)
+    store, name = open_folder(path)
     target = tmp_path / "as a folder"
     shutil.copytree(store.download(name), target)
     return target
@@ -105,8 +105,8 @@ def test_files_come_back_as_they_were_written(store: Store) -> None:
 def test_what_is_not_there_is_no_other_trouble(store: Store) -> None:
     with pytest.raises(FileNotFoundError):
         store.read("points/none/record.json")
-    (found,) = store.read_all(["points/none/record.json"])
-    assert isinstance(found, FileNotFoundError)
+    (result,) = store.read_all(["points/none/record.json"])
+    assert isinstance(result, FileNotFoundError)
     store.write("a", b"")
     with pytest.raises(FileNotFoundError):
         store.snapshot("points").read("points/none")
@@ -165,7 +165,7 @@ def test_one_put_writes_a_record(server: Server, bucket: str, tmp_path: Path) ->
     assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0
     puts = [
         request
-        for request in server.asked
+        for request in server.requests_made
         if request.startswith(("PUT", "POST")) and "record.json" in request
     ]
     assert puts == [f"PUT /{BUCKET}/{tmp_path.name}/results/points/{t2t().id}/record.json"]
@@ -218,9 +218,9 @@ def test_a_second_look_fetches_only_what_changed(
     monkeypatch.setattr(mirror, "SETTLED_NS", -(10**12))  # as if all had been written long ago
     assert call(write_sweep(tmp_path, seeds=2), "--results", bucket, "--local").code == 0
     load(f"{bucket}/tiny")
-    server.asked.clear()
+    server.requests_made.clear()
     before = load(f"{bucket}/tiny")
-    assert [request for request in server.asked if "record.json" in request] == []
+    assert [request for request in server.requests_made if "record.json" in request] == []
     store = open_store(bucket)
     name = f"points/{t2t().id}/record.json"
     store.write(name, store.read(name) + b" ")
@@ -233,7 +233,7 @@ def test_a_second_look_fetches_only_what_changed(
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("path", "message"),
     [
         (
             "s3://no-such-bucket/results",
@@ -260,16 +260,16 @@ def test_a_second_look_fetches_only_what_changed(
     ],
 )
 def test_a_place_that_cannot_be_used_is_refused(
-    server: Server, bucket: str, tmp_path: Path, place: str, said: str
+    server: Server, bucket: str, tmp_path: Path, path: str, message: str
 ) -> None:
     for options in ((), ("--dry-run",)):
-        ended = call(write_sweep(tmp_path), "--results", place, "--local", *options)
+        ended = call(write_sweep(tmp_path), "--results", path, "--local", *options)
         assert ended.code == 2, ended
-        assert re.search(said, ended.error), ended.error
+        assert re.search(message, ended.error), ended.error
         assert "secret" not in ended.error.replace("contain secrets", "").replace(
             "'secret_key'", ""
         )
-    assert call("collect", f"{place}/tiny" if "?" not in place else place).code == 2
+    assert call("collect", f"{path}/tiny" if "?" not in path else path).code == 2
 
 
 def test_nobody_there_is_said_at_once(
@@ -301,17 +301,17 @@ def test_an_overloaded_store_is_asked_again(server: Server, bucket: str, tmp_pat
 
 def test_a_login_that_has_expired_is_named(server: Server, bucket: str, tmp_path: Path) -> None:
     """Before the start, where S3 says only 400; and in a run, where it names the error in the answer to a PUT."""
-    file, said = write_sweep(tmp_path), "the login has expired: log in again on this host"
+    file, message = write_sweep(tmp_path), "the login has expired: log in again on this host"
     with server.failing(Fault(lambda request: True, "ExpiredToken")):
         refused = call(file, "--results", bucket, "--local")
     assert refused.code == 2
-    assert said in refused.error
+    assert message in refused.error
     with server.failing(
         Fault(lambda request: "checkpoint.pt" in request and "PUT" in request, "ExpiredToken")
     ):
         stopped = call(file, "--results", bucket, "--local")
     assert stopped.code == 1
-    assert said in stopped.out
+    assert message in stopped.out
     assert call(file, "--results", bucket, "--local").code == 0
 
 
@@ -339,11 +339,13 @@ def test_a_store_that_is_gone_ends_the_run_at_once_and_says_how_to_go_on(
     server: Server, bucket: str, tmp_path: Path, trained: Any
 ) -> None:
     """One point finds out; the two others do not wait for it in turn."""
-    words, asked = [write_sweep(tmp_path, seeds=3), "--results", bucket, "--local"], [""]
+    words, requested = [write_sweep(tmp_path, seeds=3), "--results", bucket, "--local"], [""]
 
     def gone(request: str) -> bool:
-        asked.append(request)
-        return any(before.startswith("PUT") and "checkpoint.pt" in before for before in asked[:-1])
+        requested.append(request)
+        return any(
+            before.startswith("PUT") and "checkpoint.pt" in before for before in requested[:-1]
+        )
 
     with server.failing(Fault(gone, "AccessDenied")):
         command = [sys.executable, "-m", "gensweep", *words]
@@ -380,11 +382,11 @@ def test_no_secret_is_in_what_is_written_or_said(
     planted |= {"RAY_AUTH_TOKEN": "planted-token", "AWS_SESSION_TOKEN": "planted-session"}
     for name, value in planted.items():
         monkeypatch.setenv(name, value)
-    said = [call(file, "--results", bucket, "--local", "--wandb", "offline", "--verbose")]
+    output = [call(file, "--results", bucket, "--local", "--wandb", "offline", "--verbose")]
     with server.failing(Fault(lambda request: request.startswith("PUT"), "AccessDenied")):
-        said.append(call(file, "--results", f"{bucket}/other", "--local", "--verbose"))
-    said += [call("doctor", "--results", bucket), call("show", t2t().id, "--results", bucket)]
-    assert [ended.code for ended in said] == [1, 2, 0, 0], "one point diverges"
+        output.append(call(file, "--results", f"{bucket}/other", "--local", "--verbose"))
+    output += [call("doctor", "--results", bucket), call("show", t2t().id, "--results", bucket)]
+    assert [ended.code for ended in output] == [1, 2, 0, 0], "one point diverges"
     copied = files(here(tmp_path, bucket))
     assert {name.rpartition("/")[2].rpartition(".")[2] for name in copied} >= {
         "wandb",
@@ -393,7 +395,8 @@ def test_no_secret_is_in_what_is_written_or_said(
         "log",
     }
     copied |= {
-        f"call {number}": f"{ended.out}{ended.error}".encode() for number, ended in enumerate(said)
+        f"call {number}": f"{ended.out}{ended.error}".encode()
+        for number, ended in enumerate(output)
     }
     for name, content in copied.items():
         for secret in (*KEYS.values(), *planted.values()):

@@ -92,11 +92,11 @@ class TestEfficientNet:
     def test_sees_pictures_scaled_with_smoothing(self) -> None:
         pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         smooth = F.interpolate(pictures, size=(128, 128), mode="bilinear", antialias=True)
-        found = extract_features("efficientnet_lite0", pictures)
-        assert found.shape == (2, FEATURE_COUNTS["efficientnet_lite0"])
+        result = extract_features("efficientnet_lite0", pictures)
+        assert result.shape == (2, FEATURE_COUNTS["efficientnet_lite0"])
         with torch.no_grad():
             features = build_efficientnet().eval()((smooth * 255 - 127) / 128)
-        torch.testing.assert_close(found, features, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(result, features, rtol=1e-4, atol=1e-5)
 
 
 class TestDraws:

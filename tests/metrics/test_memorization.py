@@ -48,13 +48,13 @@ class TestTrainingPictures:
             min(np.sqrt(((one - other) ** 2).mean()) for other in thumbnails[:40])
             for one in thumbnails[40:50]
         ]
-        found = TrainingPictures(faces[:40]).measure_distances(to_unit(faces[40:50]))
-        assert found.tolist() == pytest.approx(expected, rel=1e-3)
+        result = TrainingPictures(faces[:40]).measure_distances(to_unit(faces[40:50]))
+        assert result.tolist() == pytest.approx(expected, rel=1e-3)
 
     def test_colours_of_the_pictures_are_in_the_palette(self, faces: np.ndarray) -> None:
         training_pictures = TrainingPictures(faces)
-        own = training_pictures.measure_palette_shares(to_unit(faces[:5]))
-        assert own.tolist() == [1.0] * 5
+        mine = training_pictures.measure_palette_shares(to_unit(faces[:5]))
+        assert mine.tolist() == [1.0] * 5
         near = (to_unit(faces[:5]) + 3 / 255).clamp(0, 1)
         assert training_pictures.measure_palette_shares(near).min() == 1
         random = training_pictures.measure_palette_shares(to_unit(noise(5)))
@@ -97,6 +97,6 @@ def test_a_training_compares_with_its_own_examples_alone(fraction: float) -> Non
     run = training("vae", train_fraction=fraction)
     tool: Any = run.get_tool("training_pictures")
     rows = few(point("vae")).split["pool"][: run.examples]
-    own = to_unit(few(point("vae")).rows["picture"][rows])
+    mine = to_unit(few(point("vae")).rows["picture"][rows])
     assert len(tool.thumbnails) == run.examples
-    assert tool.measure_distances(own).max() < 1e-3
+    assert tool.measure_distances(mine).max() < 1e-3

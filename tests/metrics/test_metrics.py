@@ -253,26 +253,26 @@ class TestText:
 
     def test_unparsable_answers_are_counted_and_left_out_of_the_error(self) -> None:
         """Of 5, two say nothing; the others are off by 0, 4 and 51."""
-        given = {
+        pass_inputs = {
             "predicted": codes("46", "", "1-2", "50", "-5"),
             "answer": codes("46", "1", "-12", "46", "46"),
         }
-        assert compute("unparsable", **given) == 2 / 5
-        assert compute("mean_absolute_error", **given) == 55 / 3
+        assert compute("unparsable", **pass_inputs) == 2 / 5
+        assert compute("mean_absolute_error", **pass_inputs) == 55 / 3
 
     def test_the_error_is_not_defined_where_nothing_can_be_parsed(self) -> None:
-        given = {"predicted": codes("", "-"), "answer": codes("1", "2")}
-        assert compute("mean_absolute_error", **given) is None
-        assert compute("unparsable", **given) == 1
+        pass_inputs = {"predicted": codes("", "-"), "answer": codes("1", "2")}
+        assert compute("mean_absolute_error", **pass_inputs) is None
+        assert compute("unparsable", **pass_inputs) == 1
 
     def test_exact_match_is_told_by_operator(self) -> None:
         """1 of 2 additions and 2 of 3 subtractions"""
         query = codes("12+34", "99+99", "5-7", "30-4", "0-0", length=QUERY_LENGTH)
-        given = {"query": query, "answer": codes("46", "198", "-2", "26", "0")}
-        given["predicted"] = codes("46", "199", "-2", "36", "0")
-        assert compute("exact_match_plus", **given) == 1 / 2
-        assert compute("exact_match_minus", **given) == 2 / 3
-        only = {name: value[:2] for name, value in given.items()}
+        pass_inputs = {"query": query, "answer": codes("46", "198", "-2", "26", "0")}
+        pass_inputs["predicted"] = codes("46", "199", "-2", "36", "0")
+        assert compute("exact_match_plus", **pass_inputs) == 1 / 2
+        assert compute("exact_match_minus", **pass_inputs) == 2 / 3
+        only = {name: value[:2] for name, value in pass_inputs.items()}
         assert compute("exact_match_minus", **only) is None
 
     def test_exact_match_is_told_by_carries(self) -> None:
@@ -280,17 +280,17 @@ class TestText:
         texts = ("12+34", "57-23", "15+5", "50+60", "30-4", "4-30", "99+1", "55+45")
         answers = ("46", "34", "20", "110", "26", "-26", "100", "100")
         wrong = ("46", "35", "20", "111", "26", "-27", "100", "0")
-        given = {
+        pass_inputs = {
             "query": codes(*texts, length=5),
             "answer": codes(*answers),
             "predicted": codes(*wrong),
         }
-        assert [compute(f"exact_match_carries_{count}", **given) for count in range(3)] == [
+        assert [compute(f"exact_match_carries_{count}", **pass_inputs) for count in range(3)] == [
             1 / 2,
             2 / 4,
             1 / 2,
         ]
-        none = {name: value[:6] for name, value in given.items()}
+        none = {name: value[:6] for name, value in pass_inputs.items()}
         assert compute("exact_match_carries_2", **none) is None
 
     def test_carries_are_those_of_long_addition_and_subtraction(self) -> None:
@@ -301,15 +301,17 @@ class TestText:
 
 class TestPictures:
     @pytest.mark.parametrize(
-        ("name", "made", "true"),
+        ("name", "built", "true"),
         [("mse", "generated", "target"), ("reconstruction_mse", "reconstruction", "picture")],
     )
-    def test_squared_errors_are_averaged_over_pixels(self, name: str, made: str, true: str) -> None:
+    def test_squared_errors_are_averaged_over_pixels(
+        self, name: str, built: str, true: str
+    ) -> None:
         """Of 2 x 4 pixels, one is off by 1 and one by 0.5: (1 + 0.25) / 8"""
         target = torch.zeros(2, 1, 2, 2)
         guess = target.clone()
         guess[0, 0, 0, 0], guess[1, 0, 1, 1] = 1.0, -0.5
-        assert compute(name, **{made: guess, true: target}) == 1.25 / 8
+        assert compute(name, **{built: guess, true: target}) == 1.25 / 8
 
 
 def window(sigma: float = 1.5, reach: int = 5) -> np.ndarray:
@@ -347,9 +349,9 @@ class TestSSIM:
     def test_belongs_to_its_own_example(self) -> None:
         one, other = (torch.rand(3, 3, 16, 16, generator=rng(seed)) for seed in (1, 2))
         other[1] = one[1]
-        found = DERIVED["similarity"].compute(one, other)
-        assert found.shape == (3,)
-        assert found[1].item() == pytest.approx(1) and found[0] < 0.5 and found[2] < 0.5
+        result = DERIVED["similarity"].compute(one, other)
+        assert result.shape == (3,)
+        assert result[1].item() == pytest.approx(1) and result[0] < 0.5 and result[2] < 0.5
 
     @pytest.mark.parametrize("shape", [(5, 1, 28, 28), (3, 3, 64, 64), (2, 3, 6, 40)])
     @pytest.mark.parametrize(("lowest", "tolerance"), [(0.0, 1e-6), (0.9, 1e-5), (0.999, 1e-4)])
@@ -372,7 +374,7 @@ class TestSSIM:
         torch.testing.assert_close(single.double(), expected, rtol=0, atol=tolerance)
 
 
-def given(measure: Any, count: int, **options: Any) -> Any:
+def pass_inputs(measure: Any, count: int, **options: Any) -> Any:
     """A metric of torchmetrics that takes features [n, count] as they are."""
     network = torch.nn.Identity()
     network.num_features = count
@@ -411,7 +413,7 @@ class TestGeneration:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
         sample, picture = self.many(60, features, 1), self.many(50, features, 2) * 1.5 + 0.5
-        expected = given(FrechetInceptionDistance, features)
+        expected = pass_inputs(FrechetInceptionDistance, features)
         expected.update(picture, real=True)
         expected.update(sample, real=False)
         assert self.between("fid", sample, picture) == pytest.approx(
@@ -421,27 +423,27 @@ class TestGeneration:
     def test_kid_is_the_unbiased_sum_over_the_kernel(self) -> None:
         a, b = self.A.numpy(), self.B.numpy()
         kernel = lambda x, y: (x @ y / 6 + 1) ** 3  # noqa: E731
-        own = sum(
+        mine = sum(
             kernel(x[i], x[j]) for x in (a, b) for i in range(40) for j in range(40) if i != j
         ) / (40 * 39)
         cross = sum(kernel(x, y) for x in a for y in b) / 40**2
         assert self.between("kid_x1000", self.A, self.B) == pytest.approx(
-            1000 * (own - 2 * cross), rel=1e-9
+            1000 * (mine - 2 * cross), rel=1e-9
         )
 
     @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save:UserWarning")
-    @pytest.mark.parametrize(("most", "subset", "subsets"), [(1000, 50, 1), (20, 20, 10)])
+    @pytest.mark.parametrize(("largest", "subset", "subsets"), [(1000, 50, 1), (20, 20, 10)])
     def test_kid_is_that_of_torchmetrics(
-        self, monkeypatch: pytest.MonkeyPatch, most: int, subset: int, subsets: int
+        self, monkeypatch: pytest.MonkeyPatch, largest: int, subset: int, subsets: int
     ) -> None:
         """On the same subsets, which it draws by the global generator."""
         from torchmetrics.image.kid import KernelInceptionDistance
 
-        monkeypatch.setattr(_set_distances, "KID_SUBSET", most)
+        monkeypatch.setattr(_set_distances, "KID_SUBSET", largest)
         sample, picture = self.many(60, 6, 1), self.many(50, 6, 2) * 1.5 + 0.5
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            expected = given(KernelInceptionDistance, 6, subsets=subsets, subset_size=subset)
+            expected = pass_inputs(KernelInceptionDistance, 6, subsets=subsets, subset_size=subset)
             expected.update(picture, real=True)
             expected.update(sample, real=False)
             value = expected.compute()[0].item()
@@ -465,7 +467,9 @@ class TestGeneration:
         covered = set()
         for index, centre in enumerate(picture):
             others = sorted(
-                math.dist(centre, other) for place, other in enumerate(picture) if place != index
+                math.dist(centre, other)
+                for position, other in enumerate(picture)
+                if position != index
             )
             hits = sum(math.dist(centre, point) < others[4] for point in sample)
             inside += hits
@@ -521,10 +525,10 @@ class TestFeatures:
         )
 
     def test_of_real_pictures_are_computed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked: list[int] = []
+        requested: list[int] = []
 
         def counted(name: str, pictures: Tensor) -> Tensor:
-            asked.append(len(pictures))
+            requested.append(len(pictures))
             return pictures.flatten(1)[:, :2]
 
         monkeypatch.setattr(_features, "extract_features", counted)
@@ -532,9 +536,9 @@ class TestFeatures:
         monkeypatch.setattr(_features, "MAX_BATCHES_CACHED", 2)
         batches = [self.PICTURES[:1], self.PICTURES[1:], self.PICTURES]
         for index in (0, 1, 0, 1, 2, 1, 0):
-            found = _features.extract_cached_features("random_vgg", batches[index])
-            assert torch.equal(found, batches[index].flatten(1)[:, :2])
-        assert asked == [1, 2, 3, 1], "two are kept, the oldest makes room"
+            result = _features.extract_cached_features("random_vgg", batches[index])
+            assert torch.equal(result, batches[index].flatten(1)[:, :2])
+        assert requested == [1, 2, 3, 1], "two are kept, the oldest makes room"
 
     def test_of_another_network_are_metrics_of_their_own(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -547,17 +551,17 @@ class TestFeatures:
             "random_vgg",
             "inception",
         ]
-        found: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         monkeypatch.setattr(
             generation,
             "register_metric",
-            lambda name, **rest: lambda function: found.setdefault(name, rest),
+            lambda name, **rest: lambda function: result.setdefault(name, rest),
         )
         monkeypatch.setattr(
             generation, "register_derived", lambda name, *rest, **more: lambda function: None
         )
         generation.register(_features.NETWORKS["inception"])
-        assert list(found) == [
+        assert list(result) == [
             "kid_x1000_inception",
             "kid_interval_inception",
             "fid_inception",
@@ -565,10 +569,10 @@ class TestFeatures:
             "density_inception",
             "coverage_inception",
         ]
-        assert {rest["needs"] for rest in found.values()} == {
+        assert {rest["needs"] for rest in result.values()} == {
             ("sample_features_inception", "picture_features_inception")
         }
-        assert [rest["min_examples"] for rest in found.values()] == [
+        assert [rest["min_examples"] for rest in result.values()] == [
             200,
             200,
             2049,

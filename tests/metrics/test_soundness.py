@@ -147,8 +147,8 @@ def test_a_question_about_what_was_withheld_says_why(tmp_path):
 
 
 def test_the_list_of_metrics_says_of_how_many_pictures():
-    told = " ".join(call("list", "metrics", "fid_random_vgg").out.split())
-    assert "fid_random_vgg" in told and "513 test pictures or more" in told
+    message = " ".join(call("list", "metrics", "fid_random_vgg").out.split())
+    assert "fid_random_vgg" in message and "513 test pictures or more" in message
 
 
 # Readers
@@ -227,8 +227,8 @@ def record(**changes: Any) -> bytes:
 
 
 def test_a_record_keeps_counts_and_warnings_and_needs_neither():
-    found = decode_record(record(examples={"test": 5}, warnings=["odd"]), "r")
-    assert (found.examples, found.warnings) == ({"test": 5}, ["odd"])
+    result = decode_record(record(examples={"test": 5}, warnings=["odd"]), "r")
+    assert (result.examples, result.warnings) == ({"test": 5}, ["odd"])
 
 
 @pytest.mark.parametrize(
@@ -252,9 +252,9 @@ def test_a_loss_a_thousand_times_that_of_an_untrained_network_has_exploded():
     run = training("gan")
     for value, count in ((999.0, 0), (1001.0, 1)):
         history = [{"epoch": 1.0, "train/generator_loss": value, "train/discriminator_loss": 1.4}]
-        found = find_warnings(run.model, history, {})
-        assert len(found) == count
-    assert found[0].startswith("train/generator_loss has exploded: 1e+03 in the last epoch")
+        result = find_warnings(run.model, history, {})
+        assert len(result) == count
+    assert result[0].startswith("train/generator_loss has exploded: 1e+03 in the last epoch")
 
 
 def test_the_first_losses_of_every_model_are_near_those_of_an_untrained_network():
@@ -278,10 +278,10 @@ def test_samples_of_no_spread_have_collapsed():
     pictures = torch.tensor([-1.0, 1.0]).repeat(10)[:, None].expand(20, 3)
     model = training("gan").model
     for scale, count in ((0.0005, 1), (0.002, 0)):
-        found = find_warnings(
+        result = find_warnings(
             model, [], {"sample_projections": scale * pictures, "picture_projections": pictures}
         )
-        assert len(found) == count
+        assert len(result) == count
     few = {"sample_projections": 0 * pictures[:15], "picture_projections": pictures[:15]}
     assert find_warnings(model, [], few) == []
 
@@ -302,12 +302,12 @@ def test_an_exploded_gan_is_ok_with_a_warning_in_record_report_and_page(tmp_path
     params = TINY_PICTURES | {"count": 200, "lr": 1e3, "epochs": 1}
     point = Point.make("gan", params, 0)
     reports = train([point], tmp_path)
-    found = records(tmp_path)[point.id]
-    assert found.status == Status.OK
-    assert any("generator_loss has exploded" in text for text in found.warnings)
-    assert any("samples are all alike" in text for text in found.warnings)
-    assert reports[-1]["warnings"] == found.warnings
-    assert found.examples == {"train": 162, "validation": 18, "test": 20}
+    result = records(tmp_path)[point.id]
+    assert result.status == Status.OK
+    assert any("generator_loss has exploded" in text for text in result.warnings)
+    assert any("samples are all alike" in text for text in result.warnings)
+    assert reports[-1]["warnings"] == result.warnings
+    assert result.examples == {"train": 162, "validation": 18, "test": 20}
     one = {"id": point.cell, "model": "gan", "params": point.params, "points": {"0": point.id}}
     folder = write_sweep(tmp_path, [one])
     kind = group_warnings(load(folder))

@@ -72,8 +72,10 @@ def variants(name: str) -> list[dict[str, Any]]:
 
 def depths(name: str, field: str) -> range:
     """Every depth where there is a largest one, else 1 to 3."""
-    most = [bound.le for bound in MODELS[name].model_fields[field].metadata if hasattr(bound, "le")]
-    return range(1, (most[0] if most else 3) + 1)
+    largest = [
+        bound.le for bound in MODELS[name].model_fields[field].metadata if hasattr(bound, "le")
+    ]
+    return range(1, (largest[0] if largest else 3) + 1)
 
 
 def real_count(model: Model) -> int:
@@ -124,18 +126,18 @@ class TestNetwork:
         weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
         needed = 0.0
         for player in net.config.players:
-            kept: dict[int, float] = {}
+            stored: dict[int, float] = {}
 
-            def keep(tensor: torch.Tensor, kept: dict[int, float] = kept) -> torch.Tensor:
+            def keep(tensor: torch.Tensor, stored: dict[int, float] = stored) -> torch.Tensor:
                 storage = tensor.untyped_storage()
                 if storage.data_ptr() not in weights:
-                    kept[storage.data_ptr()] = storage.nbytes() / 4 / size
+                    stored[storage.data_ptr()] = storage.nbytes() / 4 / size
                 return tensor
 
             with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
                 alive = net(player, batch(name, size), net.draw(size, torch.Generator()))
             assert alive[0].requires_grad
-            needed = max(needed, sum(kept.values()))
+            needed = max(needed, sum(stored.values()))
         assert needed / 1.1 < net.config.count_activations() < 2 * needed
 
     def test_losses_are_finite_scalars(self, name: str) -> None:
@@ -154,12 +156,12 @@ class TestNetwork:
         before = state(one)
         noise = one.draw(5, torch.Generator().manual_seed(1))
         for player in one.config.players:
-            own = one(player, batch(name, 5), noise)[0]
+            mine = one(player, batch(name, 5), noise)[0]
             pure, pure_terms = one.loss(
                 player, dict(other.named_parameters()), batch(name, 5), noise
             )
             plain, plain_terms = other(player, batch(name, 5), noise)
-            assert torch.equal(pure, plain) and not torch.equal(pure, own)
+            assert torch.equal(pure, plain) and not torch.equal(pure, mine)
             assert all(
                 torch.equal(pure_terms[key], plain_terms[key]) for key in plain_terms | pure_terms
             )
@@ -234,8 +236,8 @@ class TestNetwork:
                 torch.testing.assert_close(losses[lane], loss)
                 for key, value in own_terms.items():
                     torch.testing.assert_close(terms[key][lane], value)
-                own = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
-                for (key, parameter), gradient in zip(net.named_parameters(), own, strict=True):
+                mine = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
+                for (key, parameter), gradient in zip(net.named_parameters(), mine, strict=True):
                     expected = torch.zeros_like(parameter) if gradient is None else gradient
                     scale = expected.abs().max().item()  # sums in another order differ by that much
                     torch.testing.assert_close(
@@ -255,9 +257,9 @@ def test_glyphs_that_are_seen_again_are_read_once(glyph_encoder: str) -> None:
     plain = {name: get_glyphs(batch_, name) for name in run.model.inputs}
     seen: list[int] = []
     run.network.glyphs.register_forward_pre_hook(
-        lambda module, given: seen.append(given[0].shape[0])
+        lambda module, value: seen.append(value[0].shape[0])
     )
-    losses = [run.network("model", given, {})[0] for given in (batch_, plain)]
+    losses = [run.network("model", value, {})[0] for value in (batch_, plain)]
     assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
     some, every = (torch.autograd.grad(loss, list(run.network.parameters())) for loss in losses)
     for one, other in zip(some, every, strict=True):
@@ -314,18 +316,18 @@ class TestTraining:
             "schedule": "warmup_linear",
             "epochs": 2,
         }
-        whole = training(name, **params)
-        whole.run_epoch()
+        complete = training(name, **params)
+        complete.run_epoch()
         path = tmp_path / "checkpoint.pt"
-        write_atomic(path, partial(checkpoint.save, point_id="p", state=whole.state_dict()))
-        whole.run_epoch()
+        write_atomic(path, partial(checkpoint.save, point_id="p", state=complete.state_dict()))
+        complete.run_epoch()
         resumed = training(name, **params)
         resumed.load_state_dict(checkpoint.load(path, "p", CPU))
         assert (resumed.epoch, len(resumed.history)) == (1, 1)
         resumed.run_epoch()
-        assert resumed.history == whole.history and len(whole.history) == 2
-        assert not differing(resumed.network.state_dict(), whole.network.state_dict())
-        assert resumed.test() == whole.test()
+        assert resumed.history == complete.history and len(complete.history) == 2
+        assert not differing(resumed.network.state_dict(), complete.network.state_dict())
+        assert resumed.test() == complete.test()
 
     def test_samples_make_a_picture_that_opens(self, name: str) -> None:
         samples = training(name).make_samples()

@@ -55,9 +55,9 @@ class Wayward(nn.Module):
         super().__init__()
         self.layer, self.way = layer, way
 
-    def forward(self, given: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         return getattr(self.layer, self.way)(
-            given, *([TIME] if self.way == "forward_repeated" else [])
+            inputs, *([TIME] if self.way == "forward_repeated" else [])
         )
 
 
@@ -82,14 +82,14 @@ class TestLSTM:
             codes = torch.randint(2, (TIME, BATCH), generator=rng(1))
             trie = Trie.from_sequences(codes.T)
             paths = trie.list_paths()[:, trie.leaves]
-            given = torch.randn(len(trie.codes), INPUTS, generator=rng(1))
+            inputs = torch.randn(len(trie.codes), INPUTS, generator=rng(1))
             sequence = (
-                given[paths]
+                inputs[paths]
                 if way == "forward_nodes"
                 else nn.functional.one_hot(codes, INPUTS).float()
             )
             states = (
-                layer.forward_nodes(given, trie)
+                layer.forward_nodes(inputs, trie)
                 if way == "forward_nodes"
                 else layer.forward_token_nodes(trie)
             )[paths]
@@ -110,19 +110,19 @@ class TestLSTM:
 
     def test_in_bfloat16_equals_float32_but_for_rounding(self) -> None:
         """Values within 1, and sums of gradients, with three digits."""
-        given = [
+        inputs = [
             torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)),
             torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2)),
         ]
-        given[1] /= HIDDEN**0.5
-        found = []
+        inputs[1] /= HIDDEN**0.5
+        result = []
         for dtype in (torch.float32, torch.bfloat16):
-            parts = [part.bfloat16().to(dtype).requires_grad_() for part in given]
+            parts = [part.bfloat16().to(dtype).requires_grad_() for part in inputs]
             states = kernels.lstm(*parts)
             assert states.dtype == dtype
             gradients = torch.autograd.grad(states.float().square().sum(), parts)
-            found.append([part.float() for part in (states, *gradients)])
-        for exact, rounded in zip(*found, strict=True):
+            result.append([part.float() for part in (states, *gradients)])
+        for exact, rounded in zip(*result, strict=True):
             torch.testing.assert_close(
                 rounded, exact, rtol=0, atol=2**-6 * exact.abs().max().item()
             )
@@ -140,12 +140,12 @@ class TestLSTM:
             "forward_tokens": (TIME, BATCH),
             "forward_repeated": (BATCH, INPUTS),
         }[way]
-        given = torch.ones(shape, dtype=torch.int64 if way == "forward_tokens" else torch.float32)
+        inputs = torch.ones(shape, dtype=torch.int64 if way == "forward_tokens" else torch.float32)
         with torch.autocast("cpu", torch.bfloat16):
             lanes = torch.func.vmap(
-                lambda params: torch.func.functional_call(layer, params, (given,))
+                lambda params: torch.func.functional_call(layer, params, (inputs,))
             )(stacked)
-            alone = layer(given)
+            alone = layer(inputs)
         assert lanes.dtype == alone.dtype == torch.bfloat16
         torch.testing.assert_close(lanes[1].float(), alone.float(), rtol=0, atol=2**-6)
 
@@ -185,13 +185,13 @@ class TestLSTM:
             torch.rand(shape, generator=rng(0 if shared == "input" else lane)) for lane in range(2)
         ]
         if way == "forward_tokens":
-            inputs = [(given * INPUTS).long() for given in inputs]
+            inputs = [(value * INPUTS).long() for value in inputs]
 
-        def run(params: dict[str, Tensor], given: Tensor) -> Tensor:
-            return torch.func.functional_call(Wayward(layers[0], way), params, (given,))
+        def run(params: dict[str, Tensor], value: Tensor) -> Tensor:
+            return torch.func.functional_call(Wayward(layers[0], way), params, (value,))
 
         alone = [dict(Wayward(layer, way).named_parameters()) for layer in layers]
-        expected = [run(params, given) for params, given in zip(alone, inputs, strict=True)]
+        expected = [run(params, value) for params, value in zip(alone, inputs, strict=True)]
         wanted = [
             torch.autograd.grad(s.square().sum(), list(p.values()))
             for s, p in zip(expected, alone, strict=True)
@@ -208,8 +208,8 @@ class TestLSTM:
             params, inputs[0] if shared == "input" else torch.stack(inputs)
         )
         torch.testing.assert_close(states, torch.stack(expected), rtol=0, atol=1e-5)
-        found = torch.autograd.grad(states.square().sum(), list(params.values()))
-        for index, gradient in enumerate(found):
+        result = torch.autograd.grad(states.square().sum(), list(params.values()))
+        for index, gradient in enumerate(result):
             each = torch.stack([gradients[index] for gradients in wanted])
             torch.testing.assert_close(
                 gradient, each.sum(0) if shared == "weights" else each, rtol=1e-5, atol=1e-5
@@ -223,23 +223,23 @@ class TestLSTM:
             "forward_tokens": (TIME, BATCH),
             "forward_repeated": (BATCH, INPUTS),
         }[way]
-        given = torch.rand(shape, generator=rng(1))
-        given = (given * INPUTS).long() if way == "forward_tokens" else given
+        inputs = torch.rand(shape, generator=rng(1))
+        inputs = (inputs * INPUTS).long() if way == "forward_tokens" else inputs
         with torch.autocast("cpu", torch.bfloat16):
-            states = Wayward(layer, way)(given)
-        torch.testing.assert_close(states.float(), Wayward(layer, way)(given), rtol=0, atol=0.02)
+            states = Wayward(layer, way)(inputs)
+        torch.testing.assert_close(states.float(), Wayward(layer, way)(inputs), rtol=0, atol=0.02)
         states.float().square().sum().backward()
         assert (states.dtype, layer.weight_hh.grad.dtype) == (torch.bfloat16, torch.float32)
 
     def test_a_gradient_is_the_same_within_autocast(self) -> None:
         projected = torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)).requires_grad_()
         weight = torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2)).requires_grad_()
-        found = []
+        result = []
         for within in (False, True):
             states = kernels.lstm(projected, weight)
             with torch.autocast("cpu", torch.bfloat16, enabled=within):
-                found.append(torch.autograd.grad(states.square().sum(), projected)[0])
-        torch.testing.assert_close(*found)
+                result.append(torch.autograd.grad(states.square().sum(), projected)[0])
+        torch.testing.assert_close(*result)
 
     def test_many_gradients_of_one_pass_equal_each_alone(self) -> None:
         """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
@@ -247,11 +247,11 @@ class TestLSTM:
             torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)),
             torch.randn(28, HIDDEN, generator=rng(2)),
         )
-        found = torch.func.jacrev(lambda *given: kernels.lstm(*given)[-1].sum(0), (0, 1))(*inputs)
+        result = torch.func.jacrev(lambda *value: kernels.lstm(*value)[-1].sum(0), (0, 1))(*inputs)
         for unit in range(HIDDEN):
-            leaves = [given.clone().requires_grad_() for given in inputs]
+            leaves = [value.clone().requires_grad_() for value in inputs]
             alone = torch.autograd.grad(kernels.lstm(*leaves)[-1].sum(0)[unit], leaves)
-            for many, one in zip(found, alone, strict=True):
+            for many, one in zip(result, alone, strict=True):
                 torch.testing.assert_close(many[unit], one, rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize(
@@ -293,12 +293,12 @@ class TestLSTM:
         network = EncoderDecoder(INPUTS, HIDDEN, layers, 1, steps=3)
         init_weights(network, "keras", rng())
         codes = torch.randint(2, (6, TIME), generator=rng(1))
-        found = []
+        result = []
         for trie in (None, Trie.from_sequences(codes)):
             answer = network(codes, trie)
             loss = (answer * torch.arange(6.0).view(6, 1, 1)).square().sum()
-            found.append([answer, *torch.autograd.grad(loss, list(network.parameters()))])
-        for one, other in zip(*found, strict=True):
+            result.append([answer, *torch.autograd.grad(loss, list(network.parameters()))])
+        for one, other in zip(*result, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
     @pytest.mark.parametrize(
@@ -380,17 +380,17 @@ class TestRecurrenceKernels:
             return kernels.lstm(projected.expand(steps, -1, -1), weight)
 
         unroll = torch.func.vmap(states) if lanes else states
-        found = []
+        result = []
         for precision in (torch.float64, dtype):
-            given = [part.to(dtype).to(precision).requires_grad_() for part in (projected, weight)]
-            made = unroll(*given)
-            weights = torch.randn(made.shape, generator=rng(3)).to(dtype).to(made.dtype)
-            found.append([made, *torch.autograd.grad(made, given, weights)])
-        for exact, mine in zip(*found, strict=True):
+            inputs = [part.to(dtype).to(precision).requires_grad_() for part in (projected, weight)]
+            built = unroll(*inputs)
+            weights = torch.randn(built.shape, generator=rng(3)).to(dtype).to(built.dtype)
+            result.append([built, *torch.autograd.grad(built, inputs, weights)])
+        for exact, mine in zip(*result, strict=True):
             assert mine.dtype == dtype
-            most = exact.abs().max().item()
+            largest = exact.abs().max().item()
             torch.testing.assert_close(
-                mine.double(), exact, rtol=10 * rounding, atol=rounding * most
+                mine.double(), exact, rtol=10 * rounding, atol=rounding * largest
             )
 
     @pytest.mark.parametrize(
@@ -419,15 +419,15 @@ class TestRecurrenceKernels:
         weights = torch.randn(steps, batch, hidden, generator=rng(4)).to(dtype)
         exact = [part.to(dtype).double().requires_grad_() for part in (projected, weight)]
         expected = [kernels.lstm(exact[0][sequences.T if looked_up else paths], exact[1])]
-        given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
-        found = [kernels.lstm_over_trie(*given, trie, trie.codes if looked_up else None)[paths]]
+        inputs = [part.to(dtype).requires_grad_() for part in (projected, weight)]
+        result = [kernels.lstm_over_trie(*inputs, trie, trie.codes if looked_up else None)[paths]]
         expected += torch.autograd.grad(expected[0], exact, weights.double())
-        found += torch.autograd.grad(found[0], given, weights)
-        for right, mine in zip(expected, found, strict=True):
+        result += torch.autograd.grad(result[0], inputs, weights)
+        for right, mine in zip(expected, result, strict=True):
             assert mine.dtype == dtype
-            most = max([0.0, *right.abs().flatten().tolist()])
+            largest = max([0.0, *right.abs().flatten().tolist()])
             torch.testing.assert_close(
-                mine.double(), right, rtol=10 * rounding, atol=rounding * most
+                mine.double(), right, rtol=10 * rounding, atol=rounding * largest
             )
 
     def test_lanes_of_lanes_equal_each_alone(self) -> None:
@@ -436,41 +436,41 @@ class TestRecurrenceKernels:
             pytest.skip("no C compiler")
         projected = torch.randn(2, 2, TIME, BATCH, 4 * HIDDEN, generator=rng(1))
         weight = torch.randn(2, 2, 4 * HIDDEN, HIDDEN, generator=rng(2))
-        gradient = torch.func.grad(lambda *given: kernels.lstm(*given).square().sum(), (0, 1))
-        found = torch.func.vmap(torch.func.vmap(gradient))(projected, weight)
+        gradient = torch.func.grad(lambda *inputs: kernels.lstm(*inputs).square().sum(), (0, 1))
+        result = torch.func.vmap(torch.func.vmap(gradient))(projected, weight)
         for outer, inner in ((0, 0), (0, 1), (1, 0), (1, 1)):
             alone = gradient(projected[outer, inner], weight[outer, inner])
-            for many, one in zip(found, alone, strict=True):
+            for many, one in zip(result, alone, strict=True):
                 torch.testing.assert_close(many[outer, inner], one, rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize("shape", [(0, 3, 8), (2, 0, 8), (2, 3, 0)])
     @pytest.mark.parametrize("expanded", [False, True])
     def test_nothing_at_all(self, shape: tuple[int, int, int], expanded: bool) -> None:
         projected = torch.zeros(1, *shape[1:]).expand(shape) if expanded else torch.zeros(shape)
-        given = [
+        inputs = [
             projected.requires_grad_(),
             torch.zeros(shape[-1], shape[-1] // 4, requires_grad=True),
         ]
-        states = kernels.lstm(*given)
+        states = kernels.lstm(*inputs)
         assert states.shape == (*shape[:2], shape[2] // 4)
-        assert all(not part.any() for part in torch.autograd.grad(states.sum(), given))
+        assert all(not part.any() for part in torch.autograd.grad(states.sum(), inputs))
 
     def test_do_not_depend_on_the_default_precision(self) -> None:
-        given = [
+        inputs = [
             torch.randn(TIME, BATCH, 128, generator=rng(1)),
             torch.randn(128, 32, generator=rng(2)),
         ]
         trie = Trie.from_sequences(torch.randint(2, (BATCH, TIME), generator=rng(3)))
         table = torch.randn(2, 128, generator=rng(1)).requires_grad_()
 
-        def found() -> list[Tensor]:
-            states = kernels.lstm_over_trie(table, given[1], trie, trie.codes)
-            return [kernels.lstm(*given), states, *torch.autograd.grad(states.sum(), table)]
+        def result() -> list[Tensor]:
+            states = kernels.lstm_over_trie(table, inputs[1], trie, trie.codes)
+            return [kernels.lstm(*inputs), states, *torch.autograd.grad(states.sum(), table)]
 
-        expected = found()
+        expected = result()
         torch.set_default_dtype(torch.float64)
         try:
-            assert all(torch.equal(*both) for both in zip(found(), expected, strict=True))
+            assert all(torch.equal(*both) for both in zip(result(), expected, strict=True))
         finally:
             torch.set_default_dtype(torch.float32)
 
@@ -710,8 +710,8 @@ class TestGlyphs:
         pictures = torch.rand(2, 3, 28, 28, generator=rng())
         strip = join_glyphs(pictures)
         assert strip.shape == (2, 1, 28, 84)
-        for place in range(3):
-            assert torch.equal(strip[:, 0, :, 28 * place : 28 * (place + 1)], pictures[:, place])
+        for index in range(3):
+            assert torch.equal(strip[:, 0, :, 28 * index : 28 * (index + 1)], pictures[:, index])
 
     def test_affine_by_nothing_is_the_identity(self) -> None:
         pictures = torch.rand(2, 5, 28, 28, generator=rng())
@@ -763,8 +763,8 @@ class TestText:
         """At equal logits every character costs log 13; where the right one leads by 2, log(12 + e^2) - 2."""
         answer = codes("46", "105")
         logits = torch.zeros(2, 3, 13)
-        for place in range(2):
-            logits[1, place, answer[1, place]] = 2.0
+        for index in range(2):
+            logits[1, index, answer[1, index]] = 2.0
         leading = math.log(12 + math.e**2) - 2
         expected = [math.log(13), (2 * leading + math.log(13)) / 3]
         assert compute_answer_loss(logits, answer).tolist() == pytest.approx(expected, rel=1e-6)

@@ -254,15 +254,15 @@ def test_many_processes_at_once_build_once() -> None:
         )
         for _ in range(4)
     ]
-    said = []
+    message = []
     for process in processes:
         assert process.stdin
         process.stdin.write("\n")
         process.stdin.flush()
     for process in processes:
-        said.append(process.communicate(timeout=60)[0].split())
-    assert sum(int(after) for _, _, after in said) == 1
-    assert {digest for _, digest, _ in said} == {
+        message.append(process.communicate(timeout=60)[0].split())
+    assert sum(int(after) for _, _, after in message) == 1
+    assert {digest for _, digest, _ in message} == {
         hash_array(Avatars(count=3000).prepare().rows["picture"])
     }
     assert not list(get_cache_root().rglob("*.tmp"))
@@ -287,11 +287,11 @@ def test_a_note_is_logged_once_by_a_process(
     from gensweep.data.folder import Folder
 
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
-    place = tmp_path / "pics"
-    place.mkdir()
+    path = tmp_path / "pics"
+    path.mkdir()
     for shade in range(24):
-        Image.new("RGB", (4, 4), (shade, shade, 0)).save(place / f"{shade}.png")
-    (place / "bad.png").write_bytes(b"no picture")
+        Image.new("RGB", (4, 4), (shade, shade, 0)).save(path / f"{shade}.png")
+    (path / "bad.png").write_bytes(b"no picture")
     for _ in range(2):
-        load_arrays(Folder(dataset=f"folder:{place}"))
+        load_arrays(Folder(dataset=f"folder:{path}"))
     assert caplog.text.count("bad.png") == 1

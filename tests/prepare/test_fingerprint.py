@@ -25,10 +25,10 @@ from gensweep.prepare.fingerprint import (
 )
 
 
-def list_files(place: Path) -> list[Path]:
-    if not place.is_dir():
-        raise DataError(f"{place} is no folder")
-    return sorted(path for path in place.rglob("*") if path.is_file())
+def list_files(location: Path) -> list[Path]:
+    if not location.is_dir():
+        raise DataError(f"{location} is no folder")
+    return sorted(path for path in location.rglob("*") if path.is_file())
 
 
 BOX = Scheme("box", "DIR", list_files)
@@ -68,10 +68,10 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def again(place: Path) -> str:
+def again(path: Path) -> str:
     """What the place is called by a later process."""
     clear_cache()
-    return Source(BOX)(f"box:{place}")
+    return Source(BOX)(f"box:{path}")
 
 
 class TestPinning:
@@ -166,8 +166,8 @@ class TestLocating:
         self, damage: str | None, box: Path, cache: Path
     ) -> None:
         pinned = again(box)
-        (kept,) = (cache / "places").iterdir()
-        kept.unlink() if damage is None else kept.write_text(damage)
+        (stored,) = (cache / "places").iterdir()
+        stored.unlink() if damage is None else stored.write_text(damage)
         clear_cache()
         with pytest.raises(
             DataError,
@@ -185,8 +185,8 @@ class TestLocating:
 
 class TestDigests:
     def test_are_those_of_the_files(self, box: Path) -> None:
-        found = hash_files(box, list_files(box))
-        assert found == {
+        result = hash_files(box, list_files(box))
+        assert result == {
             box / "a": sha256("one"),
             box / "b": sha256("two"),
             box / "in" / "c": sha256("three"),
@@ -255,10 +255,10 @@ class TestDigests:
         self, box: Path, cache: Path, reads: Counter[str], damage: str
     ) -> None:
         first = again(box)
-        (kept,) = (cache / "digests").iterdir()
-        kept.write_text(damage.replace("%s", str(box / "a")))
+        (stored,) = (cache / "digests").iterdir()
+        stored.write_text(damage.replace("%s", str(box / "a")))
         assert again(box) == first and reads.total() == 6
-        assert set(json.loads(kept.read_text())) == {str(path) for path in list_files(box)}
+        assert set(json.loads(stored.read_text())) == {str(path) for path in list_files(box)}
 
     @pytest.mark.usefixtures("settled")
     def test_places_have_lists_of_their_own(self, box: Path, reads: Counter[str]) -> None:

@@ -135,18 +135,18 @@ def few_arrays(model: str, split: str) -> dict[str, np.ndarray]:
     point = tiny.point(model)
     prepared = tiny.few(point)
     rows = cases.split_rows(point, prepared)[split]
-    found = {}
+    result = {}
     for field in point.model_config().inputs:
         row, bank = prepared.lookups.get(field, (field, ""))
-        found[field] = (
+        result[field] = (
             prepared.banks[bank][prepared.rows[row][rows]] if bank else prepared.rows[row][rows]
         )
-    return found
+    return result
 
 
 def channels_last(network: nn.Module) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
     """What turns the script's weights beside a flattening into gensweep's, whose pictures have channels last."""
-    found: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+    result: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
     for prefix, chain in network.named_modules():
         parts = list(chain.named_children()) if isinstance(chain, nn.Sequential) else []
         channels = 0
@@ -155,7 +155,7 @@ def channels_last(network: nn.Module) -> dict[str, Callable[[torch.Tensor], torc
             if not isinstance(part, nn.Linear):
                 continue
             if index and isinstance(parts[index - 1][1], nn.Flatten):
-                found[f"{prefix}.{name}.weight"] = lambda w, c=channels: w.unflatten(
+                result[f"{prefix}.{name}.weight"] = lambda w, c=channels: w.unflatten(
                     1, (c, -1)
                 ).mT.flatten(1)
             for unflatten in (
@@ -165,10 +165,10 @@ def channels_last(network: nn.Module) -> dict[str, Callable[[torch.Tensor], torc
             ):
                 for kind in ("weight", "bias"):
                     size = unflatten.unflattened_size[0]
-                    found[f"{prefix}.{name}.{kind}"] = lambda w, c=size: (
+                    result[f"{prefix}.{name}.{kind}"] = lambda w, c=size: (
                         w.unflatten(0, (c, -1)).transpose(0, 1).flatten(0, 1)
                     )
-    return found
+    return result
 
 
 def in_our_order(network: nn.Module, of: Callable[[nn.Parameter], Any]) -> list[torch.Tensor]:
@@ -231,8 +231,8 @@ def test_both_draw_their_first_weights_alike(model: str) -> None:
     compared = 0
     for ours, other in zip(training.network.parameters(), theirs, strict=True):
         if ours.numel() >= 32:
-            most, others_most = ours.abs().max().item(), other.abs().max().item()
-            assert most / others_most == pytest.approx(1, abs=0.5)
+            largest, others_most = ours.abs().max().item(), other.abs().max().item()
+            assert largest / others_most == pytest.approx(1, abs=0.5)
             if (
                 ours.numel() >= 1000
             ):  # the standard error of a deviation of 1,000 numbers is 1.4% here
@@ -274,8 +274,8 @@ def test_equal_weights_give_equal_pictures_and_judgements(model: str) -> None:
     pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     latent = torch.randn(3, 4, generator=torch.Generator().manual_seed(1))
     reads, draws = ("encoder", "decoder") if model == "vae" else ("discriminator", "generator")
-    for part, given in ((reads, pictures), (draws, latent)):
-        ours, theirs = getattr(training.network, part)(given), getattr(network, part)(given)
+    for part, inputs in ((reads, pictures), (draws, latent)):
+        ours, theirs = getattr(training.network, part)(inputs), getattr(network, part)(inputs)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
@@ -324,8 +324,8 @@ def test_the_gan_has_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
 @every_model
 def test_optimizers_are_the_same(model: str) -> None:
     training, idiomatic, config = both(model)
-    made = idiomatic.make_optimizer(config, idiomatic.build(config))
-    theirs = made if isinstance(made, list) else [made]
+    built = idiomatic.make_optimizer(config, idiomatic.build(config))
+    theirs = built if isinstance(built, list) else [built]
     for one, other in zip(training.optimizers.values(), theirs, strict=True):
         assert type(other) is torch.optim.Adam and one.configs[0].optimizer == "adam"
         group, ours = other.param_groups[0], one.configs[0]
@@ -350,28 +350,28 @@ def test_the_script_trains_and_measures_what_gensweep_measures(
     """The whole of a trial, Tune aside: two epochs, a checkpoint each, and the test."""
     training, idiomatic, config = both(model, epochs=2)
     data = {split: few_arrays(model, split) for split in ("train", "validation", "test")}
-    told: list[dict[str, float]] = []
-    kept: list[list[str]] = []
+    reported: list[dict[str, float]] = []
+    stored: list[list[str]] = []
 
     def report(metrics: dict[str, float], checkpoint: Any = None) -> None:
-        told.append(metrics)
-        kept.append(
+        reported.append(metrics)
+        stored.append(
             sorted(path.name for path in Path(checkpoint.path).iterdir()) if checkpoint else []
         )
 
     monkeypatch.setattr(idiomatic.tune, "report", report)
     monkeypatch.setattr(idiomatic.tune, "get_checkpoint", lambda: None)
     idiomatic.train(config, data)
-    assert kept == [["checkpoint.pt"], ["checkpoint.pt"], []]
+    assert stored == [["checkpoint.pt"], ["checkpoint.pt"], []]
     ours = training.run_epoch()
-    assert {name for name in told[0] if name.startswith("train/")} <= ours.keys()
-    shared = [name for name in compare.SHOWN if name in told[-1]]
+    assert {name for name in reported[0] if name.startswith("train/")} <= ours.keys()
+    shared = [name for name in compare.SHOWN if name in reported[-1]]
     assert shared and set(shared) <= training.test().keys()
-    assert {name for name in told[-1] if name != "seconds"} == set(shared), (
+    assert {name for name in reported[-1] if name != "seconds"} == set(shared), (
         "nothing measured is left out of the table"
     )
-    assert told[-1]["seconds"] > 0
-    assert all(np.isfinite(value) for line in told for value in line.values())
+    assert reported[-1]["seconds"] > 0
+    assert all(np.isfinite(value) for line in reported for value in line.values())
 
 
 def test_the_scripts_import_nothing_of_gensweep() -> None:
@@ -652,11 +652,11 @@ def test_ratios_are_of_the_same_round() -> None:
         [run(10, 2, (1, 3)), run(40, 2, (1, 3))],
         [run(20, 4, (2, 2)), run(30, 3, (2, 2))],
     )
-    found = compare.Comparison(case("cae"), ours, theirs)
-    assert found.ratios(lambda one: one.wall) == [2.0, 0.75]
-    assert found.ratios(lambda one: one.seconds) == [2.0, 1.5]
-    whole, point = compare.times_table(found).splitlines()[2:]
-    assert [cell.strip() for cell in whole.split("|")[2:5]] == [
+    result = compare.Comparison(case("cae"), ours, theirs)
+    assert result.ratios(lambda one: one.wall) == [2.0, 0.75]
+    assert result.ratios(lambda one: one.seconds) == [2.0, 1.5]
+    complete, point = compare.times_table(result).splitlines()[2:]
+    assert [cell.strip() for cell in complete.split("|")[2:5]] == [
         "10 / 25 / 40",
         "20 / 25 / 30",
         "0.75 / 1.38 / 2",
@@ -666,7 +666,7 @@ def test_ratios_are_of_the_same_round() -> None:
         "3 / 3.5 / 4",
         "1.5 / 1.75 / 2",
     ]
-    (row,) = compare.metrics_table(found).splitlines()[2:]
+    (row,) = compare.metrics_table(result).splitlines()[2:]
     assert [cell.strip() for cell in row.split("|")[1:5]] == [
         "test/loss",
         "0.001",

@@ -47,8 +47,8 @@ Rule = Callable[[str], Iterator[str]]
 
 def floor(name: str) -> int:
     """The floor of a file; exactly one entry of `FLOORS` names it."""
-    (found,) = [number for number, parts in enumerate(FLOORS) if name.startswith(parts)]
-    return found
+    (result,) = [number for number, parts in enumerate(FLOORS) if name.startswith(parts)]
+    return result
 
 
 def room(name: str) -> str:
@@ -87,9 +87,9 @@ def ours(name: str) -> set[str]:
         for module in modules(skips_types(parse_file(name)))
         if module.split(".")[0] == "gensweep"
     ]
-    found = {module: file_of(module) for module in wanted}
-    assert all(found.values()), f"{name} imports what is not there: {found}"
-    return {file for file in found.values() if file}
+    result = {module: file_of(module) for module in wanted}
+    assert all(result.values()), f"{name} imports what is not there: {result}"
+    return {file for file in result.values() if file}
 
 
 def imports_from_above(name: str) -> Iterator[str]:

@@ -39,11 +39,11 @@ def test_an_editable_install_wins_over_the_folder_that_holds_the_clone(tmp_path:
         f"import site; site.addsitedir({str(site)!r}); import gensweep; print(gensweep.__version__)"
     )
     for folder in (tmp_path, clone, site):
-        said = subprocess.run(
+        message = subprocess.run(
             [sys.executable, "-S", "-c", script],
             cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
         )
-        assert said.stdout == "of the clone\n", said.stderr
+        assert message.stdout == "of the clone\n", message.stderr

@@ -50,14 +50,14 @@ def test_an_interval_needs_ten_runs_and_second_seeds():
 def test_the_bootstrap_of_ten_runs_covers_as_far_as_it_says():
     """Percentile intervals are a little narrow: at least 85% of those of ten normal runs of one cell hold the centre."""
     rng, runs = np.random.default_rng(3), 600
-    found = [aggregate([rng.normal(size=MIN_RUNS)]) for _ in range(runs)]
-    assert np.mean([one.low <= 0 <= one.high for one in found]) >= 0.85
+    result = [aggregate([rng.normal(size=MIN_RUNS)]) for _ in range(runs)]
+    assert np.mean([one.low <= 0 <= one.high for one in result]) >= 0.85
 
 
 def test_the_probability_of_improvement_counts_pairs():
     first, second = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 2.0, 4.0, 1.0])
-    found = compute_improvement(first, second, 1)
-    assert (found.value, found.runs) == (2.5 / 4, 4)
+    result = compute_improvement(first, second, 1)
+    assert (result.value, result.runs) == (2.5 / 4, 4)
     assert compute_improvement(first, second, -1).value == 1.5 / 4
     expected = stats.binomtest(3, 4).proportion_ci(method="wilson")
     certain = compute_improvement(np.array([1.0, 2, 3, 0]), np.array([0.0, 0, 0, 1]), 1)

@@ -66,9 +66,9 @@ def test_answers_stand_by_query_and_epoch(tmp_path: Path) -> None:
 
 def test_sheets_that_keep_no_text_stay_pictures(tmp_path: Path) -> None:
     """Sheets of earlier versions, and one that is cut short, are shown, or named, as before."""
-    whole = render(EPOCHS[1])
-    for name, sheet in (("old", render(["hello"])), ("cut", whole[: len(whole) // 2])):
-        folder = write_sheets(tmp_path / name, {1: whole, 2: sheet})
+    complete = render(EPOCHS[1])
+    for name, sheet in (("old", render(["hello"])), ("cut", complete[: len(complete) // 2])):
+        folder = write_sheets(tmp_path / name, {1: complete, 2: sheet})
         (data,) = make_data(folder, "samples_by_epoch").values()
         assert isinstance(data.content, ImageGrid)
         assert ("cannot be read" in data.caption) == (name == "cut")

@@ -52,10 +52,10 @@ NOISE: dict[str, Callable[[int], np.ndarray]] = {
 
 def test_two_levels_of_repeated_measures_are_a_paired_t_test():
     values = np.array([[0.5, 0.58], [0.53, 0.57], [0.48, 0.55], [0.5, 0.61]])
-    found = compute_effect_test(values, make_main_contrasts(2))
+    result = compute_effect_test(values, make_main_contrasts(2))
     expected = stats.ttest_rel(values[:, 0], values[:, 1])
-    assert (found.f, found.p) == pytest.approx((expected.statistic**2, expected.pvalue))
-    assert (found.between, found.within, found.epsilon) == pytest.approx((1, 3, 1))
+    assert (result.f, result.p) == pytest.approx((expected.statistic**2, expected.pvalue))
+    assert (result.between, result.within, result.epsilon) == pytest.approx((1, 3, 1))
 
 
 def test_repeated_measures_by_sums_of_squares_and_greenhouse_geisser_by_covariances():
@@ -76,17 +76,17 @@ def test_repeated_measures_by_sums_of_squares_and_greenhouse_geisser_by_covarian
             + levels**2 * covariance.mean() ** 2
         )
     )
-    found = compute_effect_test(values, make_main_contrasts(levels))
-    assert (found.f, found.epsilon) == pytest.approx((effect / error, epsilon))
+    result = compute_effect_test(values, make_main_contrasts(levels))
+    assert (result.f, result.epsilon) == pytest.approx((effect / error, epsilon))
     between, within = epsilon * (levels - 1), epsilon * (levels - 1) * (seeds - 1)
-    assert found.p == pytest.approx(stats.f.sf(effect / error, between, within))
+    assert result.p == pytest.approx(stats.f.sf(effect / error, between, within))
 
 
 def test_an_interaction_of_two_by_two_is_a_t_test_of_the_differences_of_differences():
     values = np.random.default_rng(4).normal(size=(5, 2, 2))
-    found = compute_effect_test(values.reshape(5, 4), make_interaction_contrasts(2, 2))
+    result = compute_effect_test(values.reshape(5, 4), make_interaction_contrasts(2, 2))
     differences = (values[:, 0, 0] - values[:, 0, 1]) - (values[:, 1, 0] - values[:, 1, 1])
-    assert found.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert result.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
 
 
 @pytest.mark.parametrize("values", [np.ones((3, 3)), np.ones((1, 3)), np.tile([1.0, 2, 3], (4, 1))])
@@ -98,7 +98,7 @@ def test_no_spread_is_no_test(values):
 def test_the_comparison_with_the_best_by_one_sided_tests_of_every_pair(sign):
     values = np.random.default_rng(5).normal(size=(5, 4)) + np.array([0, 0.5, 2, 4])
     values[0, 1] = np.nan
-    found = compute_exclusion_p(values, sign)
+    result = compute_exclusion_p(values, sign)
     for level in range(4):
         smallest = 1.0
         for other in set(range(4)) - {level}:
@@ -106,7 +106,7 @@ def test_the_comparison_with_the_best_by_one_sided_tests_of_every_pair(sign):
             pair = pair[~np.isnan(pair).any(1)] * sign
             p = stats.ttest_rel(pair[:, 0], pair[:, 1], alternative="greater").pvalue
             smallest = min(smallest, p)
-        assert found[level] == pytest.approx(min(1.0, 3 * smallest))
+        assert result[level] == pytest.approx(min(1.0, 3 * smallest))
 
 
 def test_what_cannot_be_tested_stays_with_the_best_and_what_is_not_measured_does_not():
@@ -165,8 +165,8 @@ def test_shares_are_those_of_least_squares_on_dummies():
     values = np.random.default_rng(6).normal(size=(2, 3, 2, 4))
     grid = select_grid(("a", "b", "c"), make_block(values))
     assert grid is not None
-    found = decompose(grid)
-    assert found is not None
+    result = decompose(grid)
+    assert result is not None
     rows = list(itertools.product(range(3), range(2), range(4)))
     for seed in range(2):
         y = values[seed].ravel()
@@ -180,22 +180,22 @@ def test_shares_are_those_of_least_squares_on_dummies():
             design = np.array(columns).T
             return float(((y - design @ np.linalg.lstsq(design, y, rcond=None)[0]) ** 2).sum())
 
-        for place, name in enumerate("abc"):
-            share = found.find([name])
+        for index, name in enumerate("abc"):
+            share = result.find([name])
             assert share is not None
-            assert share.by_seed[seed] == pytest.approx(1 - residual([(place,)]) / total)
-        share = found.find(["c", "a"])
+            assert share.by_seed[seed] == pytest.approx(1 - residual([(index,)]) / total)
+        share = result.find(["c", "a"])
         assert share is not None
         drop = residual([(0,), (2,)]) - residual([(0, 2)])
         assert share.by_seed[seed] == pytest.approx(drop / total)
-    assert sum(share.mean for share in found.shares) == pytest.approx(1)
-    assert found.find(REST) is not None
+    assert sum(share.mean for share in result.shares) == pytest.approx(1)
+    assert result.find(REST) is not None
 
 
 def test_a_grid_with_a_hole_loses_the_value_with_the_hole():
     block = make_block(np.arange(24.0).reshape(2, 3, 4))
-    place = block.levels.index((2, 1))
-    values = np.delete(block.values, place, axis=1)
+    index = block.levels.index((2, 1))
+    values = np.delete(block.values, index, axis=1)
     holed = Block([one for one in block.levels if one != (2, 1)], [0, 1], values, 22, 0)
     grid = select_grid(("a", "b"), holed)
     assert grid is not None
@@ -220,8 +220,8 @@ def write_grid(
 
 
 def find(findings: list[Finding], start: str) -> Finding:
-    (found,) = [one for one in findings if one.question.startswith(start)]
-    return found
+    (result,) = [one for one in findings if one.question.startswith(start)]
+    return result
 
 
 def noisy(params: dict[str, Any], seed: int) -> float:
@@ -256,11 +256,11 @@ def test_every_axis_and_pair_is_asked_about_and_nothing_else(tmp_path):
 
 def test_two_values_are_one_question(tmp_path):
     axes = {"optimizer": ["adam", "muon"]}
-    (found,) = answer_questions(load(write_grid(tmp_path, noisy, 3, **axes)))
-    assert found.question.startswith("Is optimizer=muon better than optimizer=adam for")
-    assert found.verdict == YES
-    assert found.estimate == pytest.approx(0.1, abs=0.02)
-    assert "of the variance" in found.answer
+    (result,) = answer_questions(load(write_grid(tmp_path, noisy, 3, **axes)))
+    assert result.question.startswith("Is optimizer=muon better than optimizer=adam for")
+    assert result.verdict == YES
+    assert result.estimate == pytest.approx(0.1, abs=0.02)
+    assert "of the variance" in result.answer
 
 
 def test_a_rate_that_one_optimizer_has_is_averaged_within_it(tmp_path):
@@ -272,10 +272,10 @@ def test_a_rate_that_one_optimizer_has_is_averaged_within_it(tmp_path):
         for seed, value in enumerate(values):
             write_record(tmp_path, one, seed, char_accuracy=value)
     findings = answer_questions(load(write_sweep(tmp_path, cells)))
-    found = find(findings, "Is optimizer=muon better")
+    result = find(findings, "Is optimizer=muon better")
     expected = (np.array(numbers[1]) + numbers[2]) / 2 - numbers[0]
-    assert found.estimate == pytest.approx(expected.mean())
-    assert found.p == pytest.approx(stats.ttest_1samp(expected, 0).pvalue)
+    assert result.estimate == pytest.approx(expected.mean())
+    assert result.p == pytest.approx(stats.ttest_1samp(expected, 0).pvalue)
     assert find(findings, "Does a larger muon_lr help").n == 3
     assert not any("depend" in one.question for one in findings)
 
@@ -301,17 +301,17 @@ def test_two_parameters_that_change_at_once_answer_no_question(tmp_path):
 def test_a_sweep_asks_what_its_file_names(tmp_path):
     axes = {"optimizer": ["adam", "adamw", "muon"], "lr": [0.001, 0.003, 0.01]}
     results = load(write_grid(tmp_path, noisy, 3, **axes))
-    (found,) = answer_questions(results, [Compare("optimizer", "muon", "adamw")])
+    (result,) = answer_questions(results, [Compare("optimizer", "muon", "adamw")])
     assert (
-        found.question
+        result.question
         == "Is optimizer=muon better than optimizer=adamw for text_to_text, by char_accuracy?"
     )
-    assert (found.verdict, found.points) == (YES, 18)
+    assert (result.verdict, result.points) == (YES, 18)
     about = answer_questions(results, ["lr"])
     assert len(about) == 4 and all("lr" in one.question for one in about)
     assert len(answer_questions(results, ["matters"])) == 2
-    (found,) = answer_questions(results, [Compare("optimizer", "muon", "sgd")])
-    assert found.answer == "No model has cells with optimizer=muon and with optimizer=sgd."
+    (result,) = answer_questions(results, [Compare("optimizer", "muon", "sgd")])
+    assert result.answer == "No model has cells with optimizer=muon and with optimizer=sgd."
 
 
 def test_questions_and_margins_are_checked_where_they_are_declared():
@@ -354,15 +354,15 @@ def test_a_margin_makes_steady_values_equal_and_not_noisy_ones(tmp_path):
 def test_the_best_on_validation_may_lose_on_the_test_set(tmp_path):
     cells = [cell(0, 1, 2, 3, lr=rate) for rate in (0.001, 0.002, 0.003)]
     rng = np.random.default_rng(8)
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for seed in range(4):
-            tested = 0.5 + 0.1 * place + rng.normal(0, 0.001)
+            tested = 0.5 + 0.1 * index + rng.normal(0, 0.001)
             values = {"char_accuracy": tested, "validation/char_accuracy": 1 - tested}
             write_record(tmp_path, one, seed, **values)
     findings = answer_questions(load(write_sweep(tmp_path, cells)))
-    found = find(findings, "Is one value of lr")
-    assert "The best by validation/char_accuracy is lr=0.001" in found.answer
-    assert found.verdict == NO
+    result = find(findings, "Is one value of lr")
+    assert "The best by validation/char_accuracy is lr=0.001" in result.answer
+    assert result.verdict == NO
 
 
 def test_values_that_are_equal_on_validation_are_not_called_the_best(tmp_path):
@@ -371,9 +371,9 @@ def test_values_that_are_equal_on_validation_are_not_called_the_best(tmp_path):
         for seed in range(3):
             values = {"test/char_accuracy": seed / 10, "validation/char_accuracy": validated}
             write_record(tmp_path, one, seed, **values)
-    found = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
+    result = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
     chosen = "The first of 2 values that are equal by validation/char_accuracy is lr=0.002"
-    assert chosen in found.answer
+    assert chosen in result.answer
 
 
 @pytest.mark.filterwarnings("error")
@@ -382,9 +382,9 @@ def test_without_validation_the_best_is_chosen_on_the_test_set(tmp_path):
     for level, one in enumerate(cells):
         for seed in range(3):
             write_record(tmp_path, one, seed, **{"test/char_accuracy": (level + seed) / 10})
-    found = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
-    assert "The best on the test set itself" in found.answer
-    assert "is lr=0.003" in found.answer
+    result = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
+    assert "The best on the test set itself" in result.answer
+    assert "is lr=0.003" in result.answer
 
 
 def test_the_p_of_the_best_value_is_that_of_the_one_that_is_hardest_to_tell(tmp_path):
@@ -399,15 +399,15 @@ def test_the_p_of_the_best_value_is_that_of_the_one_that_is_hardest_to_tell(tmp_
                 seed,
                 **{"test/char_accuracy": value, "validation/char_accuracy": value},
             )
-    found = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
+    result = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
     third = stats.ttest_rel(accuracies[0], accuracies[2], alternative="greater")
-    assert found.p == pytest.approx(2 * third.pvalue), "Bonferroni over two comparisons"
-    assert found.verdict == UNDECIDED
-    assert found.estimate == pytest.approx(0.02), "the runner-up is the effect"
+    assert result.p == pytest.approx(2 * third.pvalue), "Bonferroni over two comparisons"
+    assert result.verdict == UNDECIDED
+    assert result.estimate == pytest.approx(0.02), "the runner-up is the effect"
     assert "the best other value, 0.002, differs from it by -0.02 (95% CI -0.0225 to -0.0175)." in (
-        found.answer
+        result.answer
     )
-    assert "hardest to tell from it is 0.003, which differs by -0.1 (95% CI" in found.answer
+    assert "hardest to tell from it is 0.003, which differs by -0.1 (95% CI" in result.answer
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -92,9 +92,9 @@ def gans(root: Path, *values: float, **params: Any) -> list[dict[str, Any]]:
 def test_samples_stand_by_cell_and_epoch(tmp_path):
     """Best (0.1), median (0.2) and worst (0.4) of four cells, at the epochs kept; each sheet has a grey of its own."""
     cells = gans(tmp_path, 0.3, 0.1, 0.4, 0.2)
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for k, epoch in enumerate((1, 2, 10)):
-            write(tmp_path, one, 0, f"samples/epoch-{epoch:04}.png", png(flat(60 * place + k)))
+            write(tmp_path, one, 0, f"samples/epoch-{epoch:04}.png", png(flat(60 * index + k)))
     (figure,) = drawn(write_sweep(tmp_path, cells), "samples_by_epoch").values()
     assert [picture[10, 10, 0] for picture in pictures(figure)] == [
         60,
@@ -112,10 +112,10 @@ def test_samples_stand_by_cell_and_epoch(tmp_path):
     assert [tick.get_text().replace("\n", " ") for tick in axes.get_yticklabels()] == [
         "best: hidden=2", "median: hidden=1", "worst: hidden=3",
     ]  # fmt: skip
-    said = caption(figure)
-    assert "Chosen among 4 cells, by validation/sliced_wasserstein after the last epoch." in said
-    assert f"n = 2 seeds: {cells[1]['points']['0']} (seed 0)" in said
-    assert "a part" in said
+    message = caption(figure)
+    assert "Chosen among 4 cells, by validation/sliced_wasserstein after the last epoch." in message
+    assert f"n = 2 seeds: {cells[1]['points']['0']} (seed 0)" in message
+    assert "a part" in message
 
 
 def test_a_point_that_kept_the_last_sheet_alone_shows_it_and_one_that_kept_none_says_so(tmp_path):
@@ -202,13 +202,13 @@ def test_pictures_are_drawn_pixel_by_pixel(tmp_path):
     embedded = [
         base64.b64decode(text) for text in re.findall(rb'"data:image/png;base64,([^"]+)"', svg)
     ]
-    found = [np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for content in embedded]
+    result = [np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for content in embedded]
     page = np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(drawing)).convert("RGB")))
     for seed in (0, 1):
         original = noise(256, 640, 3, seed=seed)
         # The ends stand apart, so the strip is in three parts.
         for part in (original[:, :64], original[:, 64:-64], original[:, -64:]):
-            assert any(np.array_equal(picture, part) for picture in found)
+            assert any(np.array_equal(picture, part) for picture in result)
         large = original[:, 64:-64].repeat(2, 0).repeat(2, 1)
         top = next(k for k, line in enumerate(page) if large[0].tobytes() in line.tobytes())
         left = page[top].tobytes().index(large[0].tobytes()) // 3
@@ -306,9 +306,9 @@ def test_it_is_said_what_the_rows_of_a_sheet_are(tmp_path, monkeypatch, model, m
 def test_strips_are_of_each_dataset_s_best_cell(tmp_path):
     """The smaller distance is the better: the second cell of each dataset."""
     cells = [one for dataset in ("a", "b") for one in gans(tmp_path, 0.4, 0.2, dataset=dataset)]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for kind in ("linear", "spherical"):
-            grey = 10 * place + (kind == "spherical")
+            grey = 10 * index + (kind == "spherical")
             write(
                 tmp_path,
                 one,
@@ -316,12 +316,12 @@ def test_strips_are_of_each_dataset_s_best_cell(tmp_path):
                 f"interpolation-{kind}.png",
                 png(np.full((256, 640, 3), grey, np.uint8)),
             )
-    found = drawn(write_sweep(tmp_path, cells), "interpolation")
-    assert [[picture[0, 0, 0] for picture in pictures(figure)] for figure in found.values()] == [
+    result = drawn(write_sweep(tmp_path, cells), "interpolation")
+    assert [[picture[0, 0, 0] for picture in pictures(figure)] for figure in result.values()] == [
         [10] * 3 + [11] * 3,
         [30] * 3 + [31] * 3,
     ]
-    figure = found["interpolation-gan-a"]
+    figure = result["interpolation-gan-a"]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["linear", "spherical"]
     ends = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert ends == ["end 0", "between", "end 1"]
@@ -433,8 +433,10 @@ def test_right_and_predicted_answers_are_counted_in_bars_of_ten(tmp_path):
     expected[[0, 1, 9, 29]] = 1 / 8, 1 / 8, 2 / 8, 1 / 8
     assert predicted.values.tolist() == expected.tolist()
     assert "n = 2 seeds of 4 answers" in caption(figure)
-    said = "not drawn: 2 (25.0%) that are not integers, 1 (12.5%) that are below -99 or above 198."
-    assert said in caption(figure)
+    message = (
+        "not drawn: 2 (25.0%) that are not integers, 1 (12.5%) that are below -99 or above 198."
+    )
+    assert message in caption(figure)
 
 
 def test_the_best_and_the_worst_cell_s_answers_are_side_by_side_on_one_scale(tmp_path):
@@ -544,15 +546,15 @@ def test_training_history_is_of_the_best_cell_training_beside_validation(tmp_pat
 
 # Bad files, nothing at all, and too much
 
-WHOLE = png(noise(268, 1060, 3))
+FULL_SHEET = png(noise(268, 1060, 3))
 PICTURES = {
     "empty": b"",
     "text": b"not a picture",
-    "cut in its header": WHOLE[:20],
-    "cut in its pixels": WHOLE[: len(WHOLE) // 2],
-    "header overwritten": WHOLE[:16] + b"\xff" * 20 + WHOLE[36:],
-    "huge": WHOLE[:16] + (2**31 - 1).to_bytes(4, "big") * 2 + WHOLE[24:],
-    "checksum": WHOLE[:60] + bytes([WHOLE[60] ^ 1]) + WHOLE[61:],
+    "cut in its header": FULL_SHEET[:20],
+    "cut in its pixels": FULL_SHEET[: len(FULL_SHEET) // 2],
+    "header overwritten": FULL_SHEET[:16] + b"\xff" * 20 + FULL_SHEET[36:],
+    "huge": FULL_SHEET[:16] + (2**31 - 1).to_bytes(4, "big") * 2 + FULL_SHEET[24:],
+    "checksum": FULL_SHEET[:60] + bytes([FULL_SHEET[60] ^ 1]) + FULL_SHEET[61:],
 }
 
 
@@ -679,11 +681,11 @@ def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
             "samples/epoch-0001.png",
             png(np.asarray(draw_text_sheet(["1+1 = 2"]).convert("RGB"))),
         )
-    found = drawn(write_sweep(tmp_path, cells), name)
+    result = drawn(write_sweep(tmp_path, cells), name)
     assert len(read) <= MAX_SEEDS_READ + 2
     if name in ("predicted_and_true", "answer_distances"):
         assert len(read) == MAX_SEEDS_READ + (1 if name == "predicted_and_true" else 2)
-        (figure,) = found.values()
+        (figure,) = result.values()
         assert f"the first {MAX_SEEDS_READ} seeds" in caption(figure)
 
 
@@ -692,14 +694,14 @@ def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
 def test_the_same_files_give_the_same_bytes_elsewhere(tmp_path, name):
     cells = gans(tmp_path / "here", 0.1) + answering(tmp_path / "here", 0.5)
     for file in ("samples/epoch-0001.png", "interpolation-linear.png", "samples.png"):
-        write(tmp_path / "here", cells[0], 0, file, WHOLE)
+        write(tmp_path / "here", cells[0], 0, file, FULL_SHEET)
     write(tmp_path / "here", cells[0], 0, "interpolation-spherical.png", b"broken")
     with_answers(tmp_path / "here", cells[1], [(1, "1"), (2, "x")])
     here = write_sweep(tmp_path / "here", cells)
-    there = shutil.copytree(here.parent, tmp_path / "there") / here.name
+    copied = shutil.copytree(here.parent, tmp_path / "there") / here.name
     first, second = (
         [(one.svg, one.png, one.pdf) for one in render(FIGURES[name], load(folder))]
-        for folder in (here, there)
+        for folder in (here, copied)
     )
     assert first == second
     assert first

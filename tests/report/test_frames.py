@@ -73,15 +73,15 @@ def test_nothing_measured_gives_empty_frames_with_columns(tmp_path):
 
 def test_findings_are_those_of_the_page_and_compare_asks_one_more(results):
     assert results.findings == answer_questions(results)
-    (found,) = results.compare("encoder_layers", 2, 1)[:1]
-    assert found.question.startswith("Is encoder_layers=2 better than encoder_layers=1 for")
+    (result,) = results.compare("encoder_layers", 2, 1)[:1]
+    assert result.question.startswith("Is encoder_layers=2 better than encoder_layers=1 for")
 
 
 def test_a_notebook_shows_counts_and_the_best_cell(tmp_path):
     cells = [cell(0, 1, encoder_layers=k) for k in (1, 2)]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for seed in (0, 1):
-            write_record(tmp_path, one, seed, char_accuracy=0.5 + place / 10)
+            write_record(tmp_path, one, seed, char_accuracy=0.5 + index / 10)
     text = load(write_sweep(tmp_path, cells, name="a-sweep"))._repr_html_()
     assert "<b>a-sweep</b>: 2 cells, 4 points: 4 ok" in text
     assert "<td>encoder_layers=2</td><td>validation/char_accuracy 0.6</td>" in text

@@ -79,12 +79,12 @@ def hostile(root: Path) -> Path:
         cell(0, 1, model="text_to_image", dataset="folder:数_50%"),
         cell(0, 1, model="gan", hidden=8),
     ]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         names = {"gan": ["sliced_wasserstein"], "text_to_image": ["mse"]}.get(
             one["model"], ["char_accuracy", "novel"]
         )
         for seed in range(2):
-            write_record(root, one, seed, **dict.fromkeys(names, 0.5 + place / 100 + seed / 30))
+            write_record(root, one, seed, **dict.fromkeys(names, 0.5 + index / 100 + seed / 30))
     failed, diverged = cell(0, lr=1.0), cell(0, lr=2.0)
     write_record(root, failed, 0, Status.FAILED)
     write_record(root, diverged, 0, Status.DIVERGED)
@@ -97,9 +97,9 @@ def hostile(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The hostile sweep, collected; not to be changed."""
-    found = hostile(tmp_path_factory.mktemp("hostile"))
-    collect(found)
-    return found
+    result = hostile(tmp_path_factory.mktemp("hostile"))
+    collect(result)
+    return result
 
 
 def test_a_table_is_whole_and_says_n_and_every_status(folder):
@@ -170,11 +170,11 @@ def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
     cells = [
         cell(*range(seeds), encoder_layers=e, decoder_layers=d) for e, d in ((1, 1), (2, 1), (1, 2))
     ]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for seed in range(seeds):
             bad = lost and one is cells[-1] and seed == 0
             values = {
-                "char_accuracy": 0.5 + place / 10 + seed / 50,
+                "char_accuracy": 0.5 + index / 10 + seed / 50,
                 "exact_match": 0.25,
                 "novel": 0.125,
             }
@@ -234,8 +234,8 @@ def test_only_the_papers_tables_have_a_compact_form(folder):
     for page in TABLES:
         for table in TABLES[page].make(results):
             stems = [stem for stem, _ in render_latex_files(table, results)]
-            several = page in ("depth", "splits", "budget", "generative") and len(table.frame) > 0
-            assert stems == ([table.name, f"{table.name}-full"] if several else [table.name])
+            many = page in ("depth", "splits", "budget", "generative") and len(table.frame) > 0
+            assert stems == ([table.name, f"{table.name}-full"] if many else [table.name])
 
 
 @pytest.mark.latex

@@ -22,21 +22,21 @@ HEADER = "query,answer,predicted\n"
 
 @pytest.mark.parametrize(("right", "total"), [(3, 40), (39, 40), (20, 40)])
 def test_one_seed_has_wilson_s_interval(right, total):
-    found = estimate_share(np.arange(total)[None] < right)
+    result = estimate_share(np.arange(total)[None] < right)
     expected = stats.binomtest(right, total).proportion_ci(method="wilson")
-    assert (found.test_low, found.test_high) == pytest.approx((expected.low, expected.high))
-    assert math.isnan(found.low)
+    assert (result.test_low, result.test_high) == pytest.approx((expected.low, expected.high))
+    assert math.isnan(result.low)
 
 
 def test_without_errors_the_rule_of_three_bounds_them():
     """P(0 errors in 2000 | bound) = 5%: about 3 / 2000; more seeds are no more queries."""
     for seeds in (1, 3):
-        found = estimate_share(np.ones((seeds, 2000), bool))
-        assert found.test_high == 1
-        assert (found.test_low) ** 2000 == pytest.approx(0.05)
-        assert 1 - found.test_low == pytest.approx(3 / 2000, rel=0.01)
+        result = estimate_share(np.ones((seeds, 2000), bool))
+        assert result.test_high == 1
+        assert (result.test_low) ** 2000 == pytest.approx(0.05)
+        assert 1 - result.test_low == pytest.approx(3 / 2000, rel=0.01)
         wrong = estimate_share(np.zeros((seeds, 2000), bool))
-        assert (wrong.test_low, wrong.test_high) == (0, pytest.approx(1 - found.test_low))
+        assert (wrong.test_low, wrong.test_high) == (0, pytest.approx(1 - result.test_low))
 
 
 def test_both_sources_by_a_two_way_analysis_of_variance():
@@ -53,9 +53,11 @@ def test_both_sources_by_a_two_way_analysis_of_variance():
         stats.t.ppf(0.975, seeds - 1) * math.sqrt(parts[0]),
         stats.norm.ppf(0.975) * math.sqrt(parts[1]),
     )
-    found = estimate_share(right)
-    assert (found.low, found.high) == pytest.approx((x.mean() - half_width, x.mean() + half_width))
-    assert found.low < found.test_low < found.test_high < found.high
+    result = estimate_share(right)
+    assert (result.low, result.high) == pytest.approx(
+        (x.mean() - half_width, x.mean() + half_width)
+    )
+    assert result.low < result.test_low < result.test_high < result.high
 
 
 @pytest.mark.slow
@@ -68,8 +70,8 @@ def test_the_interval_over_seeds_and_test_sets_covers(seeds):
     truth = (1 / (1 + np.exp(-(skill + hard)))).mean()
     for _ in range(runs):
         logits = rng.choice(skill, seeds)[:, None] + rng.choice(hard, 300)
-        found = estimate_share(rng.random(logits.shape) < 1 / (1 + np.exp(-logits)))
-        inside += found.low <= truth <= found.high
+        result = estimate_share(rng.random(logits.shape) < 1 / (1 + np.exp(-logits)))
+        inside += result.low <= truth <= result.high
     assert inside / runs >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
@@ -77,12 +79,12 @@ def test_mcnemar_of_one_seed_is_the_binomial_test_of_what_differs():
     rng = np.random.default_rng(43)
     first, second = rng.random((1, 80)) < 0.6, rng.random((1, 80)) < 0.4
     gains, losses = int((first & ~second).sum()), int((second & ~first).sum())
-    found = compare_outcomes(first, second)
-    assert found.p == pytest.approx(stats.binomtest(gains, gains + losses).pvalue)
-    assert (found.only_first, found.only_second) == (gains, losses)
-    assert found.difference == pytest.approx((gains - losses) / 80)
+    result = compare_outcomes(first, second)
+    assert result.p == pytest.approx(stats.binomtest(gains, gains + losses).pvalue)
+    assert (result.only_first, result.only_second) == (gains, losses)
+    assert result.difference == pytest.approx((gains - losses) / 80)
     assert math.isnan(compare_outcomes(first, first).p)
-    assert compare_outcomes(second, first).p == pytest.approx(found.p)
+    assert compare_outcomes(second, first).p == pytest.approx(result.p)
 
 
 @pytest.mark.slow
@@ -107,10 +109,10 @@ def test_mcnemar_errs_rarely_although_seeds_share_their_queries(seeds):
     ],
 )
 def test_outcomes_are_read_as_they_are_written(body, right):
-    found = parse_outcomes((HEADER + body).encode(), "answers.csv")
-    assert found is not None
-    assert found.right.tolist() == right
-    assert found.queries[0] in ("1+2",)
+    result = parse_outcomes((HEADER + body).encode(), "answers.csv")
+    assert result is not None
+    assert result.right.tolist() == right
+    assert result.queries[0] in ("1+2",)
 
 
 @pytest.mark.parametrize(
@@ -151,11 +153,11 @@ def write_answers(root: Path, of: dict, seed: int, wrong: set[int]) -> None:
 
 def test_the_table_has_intervals_twins_and_mcnemar_and_says_what_is_left_out(tmp_path):
     cells = [cell(0, 1, lr=rate) for rate in (0.001, 0.002)] + [cell(0, lr=0.003)]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for seed in map(int, one["points"]):
-            write_record(tmp_path, one, seed, char_accuracy=0.9 - place / 10)
-            if place < 2:
-                write_answers(tmp_path, one, seed, set(range(place * 300 + seed)))
+            write_record(tmp_path, one, seed, char_accuracy=0.9 - index / 10)
+            if index < 2:
+                write_answers(tmp_path, one, seed, set(range(index * 300 + seed)))
     metrics = {
         "char_accuracy": {"direction": "max", "models": ["text_to_text"], "roles": ["answers"]}
     }

@@ -13,7 +13,7 @@ from runs import call
 
 import gensweep as gs
 
-OWN = '''
+OWN_FILE = '''
 import gensweep as gs
 
 @gs.task("toy", metrics={{"gap": gs.Range(0, None, "min")}}, epochs=1)
@@ -69,7 +69,7 @@ BAD_DRAWING = (
 def test_a_wrong_item_is_left_out_and_the_rest_is_made(
     kind: str, code: str, message: str, tmp_path: Path, root: Path
 ) -> None:
-    (tmp_path / "own.py").write_text(OWN.format(kind=kind, code=code))
+    (tmp_path / "own.py").write_text(OWN_FILE.format(kind=kind, code=code))
     file = tmp_path / "sweep.py"
     file.write_text(SWEEP.format(kind=kind))
     result = call(file, "--results", root, "--local")
@@ -83,7 +83,7 @@ def test_a_wrong_item_is_left_out_and_the_rest_is_made(
 
 def test_a_single_table_needs_no_list(tmp_path: Path, root: Path) -> None:
     code = f'return gs.Table("mine", "t", {FRAME})'
-    (tmp_path / "own.py").write_text(OWN.format(kind="table", code=code))
+    (tmp_path / "own.py").write_text(OWN_FILE.format(kind="table", code=code))
     file = tmp_path / "sweep.py"
     file.write_text(SWEEP.format(kind="table"))
     assert call(file, "--results", root, "--local").code == 0

@@ -112,7 +112,7 @@ def console() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-def said(console: Console) -> list[str]:
+def list_printed(console: Console) -> list[str]:
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 
@@ -120,7 +120,7 @@ def said(console: Console) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Parsed]:
+def full_page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Parsed]:
     """The page of a sweep that has every table, and some figures."""
     folder = generous(tmp_path_factory.mktemp("results"))
     values = json.loads((folder / "sweep.json").read_text())
@@ -131,8 +131,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Parsed]:
     return folder, parsed(folder)
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(whole):
-    folder, page = whole
+def test_the_page_is_one_file_that_asks_for_nothing(full_page):
+    folder, page = full_page
     for tag, values in page.elements:
         assert tag not in ("iframe", "object", "embed", "base", "form")
         assert not values.get("src", "data:").startswith(("http", "//", "file", "/"))
@@ -148,8 +148,8 @@ def test_the_page_is_one_file_that_asks_for_nothing(whole):
     assert "http:" not in "".join(page.raw["style"]) and "url(" not in "".join(page.raw["style"])
 
 
-def test_the_policy_lets_the_page_s_own_script_and_style_through_and_nothing_else(whole):
-    _, page = whole
+def test_the_policy_lets_the_page_s_own_script_and_style_through_and_nothing_else(full_page):
+    _, page = full_page
     (policy,) = [
         v["content"] for _, v in page.elements if v.get("http-equiv") == "Content-Security-Policy"
     ]
@@ -160,8 +160,8 @@ def test_the_policy_lets_the_page_s_own_script_and_style_through_and_nothing_els
         assert f"{kind}-src 'sha256-{digest}'" in policy
 
 
-def test_every_id_is_one_of_a_kind_and_every_inner_link_leads_somewhere(whole):
-    _, page = whole
+def test_every_id_is_one_of_a_kind_and_every_inner_link_leads_somewhere(full_page):
+    _, page = full_page
     ids = page.attributes("id")
     assert len(ids) == len(set(ids))
     for name in ("aria-labelledby", "aria-controls"):
@@ -169,8 +169,8 @@ def test_every_id_is_one_of_a_kind_and_every_inner_link_leads_somewhere(whole):
     assert {link[1:] for link in page.attributes("href") if link.startswith("#")} <= set(ids)
 
 
-def test_the_page_can_be_read_by_ear(whole):
-    _, page = whole
+def test_the_page_can_be_read_by_ear(full_page):
+    _, page = full_page
     tags = [tag for tag, _ in page.elements]
     assert {"header", "nav", "main", "footer"} <= set(tags)
     assert tags.count("table") == tags.count("caption")
@@ -181,8 +181,8 @@ def test_the_page_can_be_read_by_ear(whole):
     assert next(values for tag, values in page.elements if tag == "html")["lang"] == "en"
 
 
-def test_every_table_figure_and_sample_is_on_the_page(whole):
-    folder, page = whole
+def test_every_table_figure_and_sample_is_on_the_page(full_page):
+    folder, page = full_page
     results = load(folder)
     for name in TABLES:
         for table in TABLES[name].make(results):
@@ -199,8 +199,8 @@ def test_every_table_figure_and_sample_is_on_the_page(whole):
     assert f"data:image/png;base64,{base64.b64encode(png()).decode()}" in page.attributes("src")
 
 
-def test_the_sections_stand_in_their_order(whole):
-    _, page = whole
+def test_the_sections_stand_in_their_order(full_page):
+    _, page = full_page
     ids = [values["id"] for tag, values in page.elements if tag == "section"]
     names = (
         "found",
@@ -415,10 +415,10 @@ def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeyp
     monkeypatch.setattr(failures, "MAX_REASONS", 10)
     monkeypatch.setattr(failures, "MAX_POINTS_PER_REASON", 20)
     cells = [cell(0, 1, hidden=hidden) for hidden in range(1, 41)]
-    for place_, one in enumerate(cells):
+    for number, one in enumerate(cells):
         for seed in (0, 1):
             path = write_record(tmp_path, one, seed, Status.FAILED)
-            reason = f"reason {place_}" if place_ < 12 else "the same"
+            reason = f"reason {number}" if number < 12 else "the same"
             rewrite(path, json.loads(path.read_text()) | {"error": reason})
     folder = write_sweep(tmp_path, cells)
     collect(folder)
@@ -441,8 +441,8 @@ def test_many_tables_have_a_bound_together(tmp_path, monkeypatch):
     cells = [
         cell(0, hidden=hidden, encoder_layers=layer) for hidden in range(1, 81) for layer in (1, 2)
     ]
-    made = make(load(write_sweep(tmp_path, cells, tables=["depth"])))
-    views = build_views(made.tables, made.results, Commands(made.results))
+    built = make(load(write_sweep(tmp_path, cells, tables=["depth"])))
+    views = build_views(built.tables, built.results, Commands(built.results))
     assert sum(len(view.rows) for view in views) == 100
     assert len(views) > 80
     assert all(view.cut for view in views if not view.rows)
@@ -500,8 +500,8 @@ def test_every_cell_s_command_asks_for_that_cell_and_no_other(tmp_path, name):
             for word, option in zip(words[7:-2:2], words[6:-2:2], strict=True)
             if option
         ]
-        found = filter_points(sweep, [(key, value.split(",")) for key, value in filters])
-        assert {point.id for point in found} == set(one.points.values())
+        result = filter_points(sweep, [(key, value.split(",")) for key, value in filters])
+        assert {point.id for point in result} == set(one.points.values())
 
 
 def test_options_that_change_the_sweep_are_kept_and_others_are_not(tmp_path):
@@ -521,8 +521,8 @@ def test_the_repair_names_the_root_that_was_collected_as_it_was_typed_where_that
     assert Commands(load(folder)).repair == f"{base} --results {tmp_path}/here/old"
     monkeypatch.chdir(tmp_path)
     assert Commands(load(folder)).repair == f"{base} --results here/old"
-    there = shutil.copytree(tmp_path / "here" / "old", tmp_path / "a copy") / "sweep"
-    assert Commands(load(there)).repair == f"{base} --results '{tmp_path}/a copy'"
+    copied = shutil.copytree(tmp_path / "here" / "old", tmp_path / "a copy") / "sweep"
+    assert Commands(load(copied)).repair == f"{base} --results '{tmp_path}/a copy'"
     standard = write_sweep(
         tmp_path / "results", [cell(0)], command="python -m gensweep sweeps/x.py"
     )
@@ -687,9 +687,9 @@ def test_a_file_that_is_added_while_figures_are_drawn_is_of_the_next_time(tmp_pa
     one = cell(0)
     path = write_record(tmp_path, one, 0, char_accuracy=0.5)
     folder = write_sweep(tmp_path, [one])
-    made = make(load(folder))
+    built = make(load(folder))
     (path.parent / "samples.png").write_bytes(png())
-    write_collected(made)
+    write_collected(built)
     assert not is_current(load(folder))
 
 
@@ -697,8 +697,10 @@ def test_text_without_utf_8_has_a_digest(tmp_path):
     """A lone surrogate, as of a folder's name that is not UTF-8."""
     folder = write_sweep(tmp_path, [cell(0)])
     results = load(folder)
-    said = results.sweep.model_copy(update={"name": "x\udcff", "command": "run --results \udcff"})
-    other = replace(results, sweep=said, unreadable={"a": "b\udcff"})
+    list_printed = results.sweep.model_copy(
+        update={"name": "x\udcff", "command": "run --results \udcff"}
+    )
+    other = replace(results, sweep=list_printed, unreadable={"a": "b\udcff"})
     assert compute_digest(other) != compute_digest(results)
     assert compute_digest(other) == compute_digest(replace(other))
 
@@ -739,7 +741,7 @@ def test_a_watch_refreshes_where_records_changed_and_ends_with_the_sweep(tmp_pat
     monkeypatch.setattr(collect_many, "time", slept)
     watch([str(folder)], None, 30.0, screen)
     assert times[0] == times[1], "nothing changed, nothing is written"
-    assert [line[9:] for line in said(screen)] == [
+    assert [line[9:] for line in list_printed(screen)] == [
         "sweep: 1 of 2 points ok, 1 missing",
         "sweep: 2 of 2 points ok",
     ]

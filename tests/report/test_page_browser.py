@@ -45,8 +45,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser for all tests."""
     assert CHROMIUM is not None
-    with started(CHROMIUM, tmp_path_factory.mktemp("profile")) as found:
-        yield found
+    with started(CHROMIUM, tmp_path_factory.mktemp("profile")) as result:
+        yield result
 
 
 TABLE = "[...document.querySelectorAll('#s1-tables table.sortable')].find(t => t.caption.textContent.includes('encoder'))"

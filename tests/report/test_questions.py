@@ -41,10 +41,10 @@ def sweep(
 ) -> Path:
     """A sweep with a cell for each value of the axes: {seed: char_accuracy}, None for a failed point."""
     cells = []
-    for place, found in values.items():
-        level = place if isinstance(place, tuple) else (place,)
-        cells.append(cell(*found, **fixed | dict(zip(axes, level, strict=True))))
-        for seed, value in found.items():
+    for index, result in values.items():
+        level = index if isinstance(index, tuple) else (index,)
+        cells.append(cell(*result, **fixed | dict(zip(axes, level, strict=True))))
+        for seed, value in result.items():
             if value is None:
                 write_record(root, cells[-1], seed, Status.FAILED)
             else:
@@ -55,12 +55,12 @@ def sweep(
 def ask(folder: Path, start: str, *questions: str | Compare) -> Finding:
     """The only finding whose question starts so, of all questions or of these alone."""
     findings = answer_questions(load(folder), questions or None)
-    (found,) = [finding for finding in findings if finding.question.startswith(start)]
-    return found
+    (result,) = [finding for finding in findings if finding.question.startswith(start)]
+    return result
 
 
 def by_levels(values: np.ndarray, levels: list[Any]) -> dict[Any, dict[int, float | None]]:
-    return {level: dict(enumerate(values[:, place].tolist())) for place, level in enumerate(levels)}
+    return {level: dict(enumerate(values[:, index].tolist())) for index, level in enumerate(levels)}
 
 
 # The tests themselves
@@ -68,11 +68,13 @@ def by_levels(values: np.ndarray, levels: list[Any]) -> dict[Any, dict[int, floa
 
 def test_two_levels_are_a_paired_t_test():
     values = THREE[:, :2]
-    found = estimate_contrast(values, np.array([-1.0, 1.0]))
+    result = estimate_contrast(values, np.array([-1.0, 1.0]))
     expected = stats.ttest_rel(values[:, 1], values[:, 0])
     low, high = expected.confidence_interval()
-    assert (found.t, found.p, found.df) == pytest.approx((expected.statistic, expected.pvalue, 2))
-    assert (found.low, found.high) == pytest.approx((low, high))
+    assert (result.t, result.p, result.df) == pytest.approx(
+        (expected.statistic, expected.pvalue, 2)
+    )
+    assert (result.low, result.high) == pytest.approx((low, high))
 
 
 def test_a_slope_is_tested_by_its_value_in_each_seed():
@@ -80,12 +82,12 @@ def test_a_slope_is_tested_by_its_value_in_each_seed():
     x = [1, 2, 4]
     slopes = [stats.linregress(x, row).slope for row in THREE]
     expected = stats.ttest_1samp(slopes, 0)
-    found = estimate_contrast(THREE, compute_slope_weights(np.array(x, float)))
-    assert found.df == 2
-    assert (found.estimate, found.t, found.p) == pytest.approx(
+    result = estimate_contrast(THREE, compute_slope_weights(np.array(x, float)))
+    assert result.df == 2
+    assert (result.estimate, result.t, result.p) == pytest.approx(
         (np.mean(slopes), expected.statistic, expected.pvalue)
     )
-    assert (found.low, found.high) == pytest.approx(expected.confidence_interval())
+    assert (result.low, result.high) == pytest.approx(expected.confidence_interval())
 
 
 def test_a_choice_of_many_widens_the_interval_and_the_p_value():
@@ -104,36 +106,36 @@ def test_the_winner_must_beat_every_level_of_the_other_side(sign):
     """Level 2 is ahead of 0 (noisy) and 1; of the two pairs the surer one does not count."""
     values = sign * np.array([[0.1, 0.4, 0.9, 0.5], [0.5, 0.5, 1.0, 0.6], [0.2, 0.45, 0.97, 0.55]])
     first = np.array([False, False, True, True])
-    found = compare_best(values, first, sign)
-    assert (found.first, found.second, found.candidates) == (2, 1, 2)
-    assert found.contrast.estimate == pytest.approx((values[:, 2] - values[:, 1]).mean())
+    result = compare_best(values, first, sign)
+    assert (result.first, result.second, result.candidates) == (2, 1, 2)
+    assert result.contrast.estimate == pytest.approx((values[:, 2] - values[:, 1]).mean())
     pairs = [stats.ttest_rel(values[:, 2], values[:, k]) for k in (0, 1)]
     assert pairs[0].pvalue > 2 * pairs[1].pvalue
-    assert found.contrast.p == pytest.approx(2 * pairs[0].pvalue)
+    assert result.contrast.p == pytest.approx(2 * pairs[0].pvalue)
     ends = [
         estimate_contrast(values, np.array(w, float), 2) for w in ([-1, 0, 1, 0], [0, -1, 1, 0])
     ]
     inner = min(abs(end) for c in ends for end in (c.low, c.high) if (end - c.estimate) * sign < 0)
-    assert min(abs(found.contrast.low), abs(found.contrast.high)) == pytest.approx(inner)
+    assert min(abs(result.contrast.low), abs(result.contrast.high)) == pytest.approx(inner)
     other = compare_best(values, ~first, sign)
     assert (other.contrast.p, other.contrast.estimate) == pytest.approx(
-        (found.contrast.p, -found.contrast.estimate)
+        (result.contrast.p, -result.contrast.estimate)
     )
     assert (other.contrast.low, other.contrast.high) == pytest.approx(
-        (-found.contrast.high, -found.contrast.low)
+        (-result.contrast.high, -result.contrast.low)
     )
 
 
 def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freedom():
     one, two = [0.1, 0.2, 0.15], [0.5, 0.45, 0.4, 0.55]
-    found = compare_cells([one, two, [0.9]])
-    assert found is not None
+    result = compare_cells([one, two, [0.9]])
+    assert result is not None
     t = stats.ttest_ind(one, two, equal_var=False).statistic
-    assert (found.f, found.p) == pytest.approx((t**2, 2 * stats.t.sf(abs(t), 2)))
-    assert found.test == "Welch's t(2)"
+    assert (result.f, result.p) == pytest.approx((t**2, 2 * stats.t.sf(abs(t), 2)))
+    assert result.test == "Welch's t(2)"
     everything = np.array(one + two)
     inside = sum(((np.array(c) - np.mean(c)) ** 2).sum() for c in (one, two))
-    assert found.eta_squared == pytest.approx(
+    assert result.eta_squared == pytest.approx(
         1 - inside / ((everything - everything.mean()) ** 2).sum()
     )
 
@@ -141,13 +143,13 @@ def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freed
 def test_several_cells_are_told_apart_where_ranks_agree():
     """Brown and Forsythe's F by their formula; for equal cells it is Fisher's, and Kruskal and Wallis' p is larger."""
     cells = [[0.1, 0.2, 0.15], [0.3, 0.25, 0.32], [0.5, 0.45, 0.4], [0.9, 0.95, 0.8]]
-    found = compare_cells(cells)
-    assert found is not None
-    assert found.f == pytest.approx(stats.f_oneway(*cells).statistic)
+    result = compare_cells(cells)
+    assert result is not None
+    assert result.f == pytest.approx(stats.f_oneway(*cells).statistic)
     variances = np.var(cells, axis=1, ddof=1)
-    assert found.within == pytest.approx(2 * variances.sum() ** 2 / (variances**2).sum())
+    assert result.within == pytest.approx(2 * variances.sum() ** 2 / (variances**2).sum())
     ranks = stats.kruskal(*cells).pvalue
-    assert stats.f.sf(found.f, found.between, found.within) < ranks == pytest.approx(found.p)
+    assert stats.f.sf(result.f, result.between, result.within) < ranks == pytest.approx(result.p)
     quiet = [[k / 100, k / 100 + 0.001] for k in range(8) for _ in range(3)]
     unsure = compare_cells([[0.0, 1.0], *quiet])
     assert unsure is not None
@@ -158,10 +160,10 @@ def test_several_cells_are_told_apart_where_ranks_agree():
 
 def test_the_intraclass_correlation_of_equal_cells():
     """Cells 0, 2 and 2, 4: MSB = 2 * (1 + 1) / 1 = 4, MSW = (2 + 2) / 2 = 2, ICC = (MSB - MSW) / (MSB + MSW)."""
-    found = compare_cells([[0.0, 2.0], [2.0, 4.0]])
-    assert found is not None
-    assert found.icc == pytest.approx((4 - 2) / (4 + 2))
-    assert found.eta_squared == pytest.approx(4 / (4 + 4))
+    result = compare_cells([[0.0, 2.0], [2.0, 4.0]])
+    assert result is not None
+    assert result.icc == pytest.approx((4 - 2) / (4 + 2))
+    assert result.eta_squared == pytest.approx(4 / (4 + 4))
 
 
 @pytest.mark.parametrize("cells", [[], [[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 1.0], [2.0, 2.0]]])
@@ -181,10 +183,10 @@ def test_holm_by_hand():
 @pytest.mark.parametrize("differences", [[1.0, 2.0, -3.0, 4.0], [0.5, 0.5, -0.5], [1.0, 0.0, 2.0]])
 def test_rank_biserial_is_wilcoxon_s_sum_on_another_scale(differences):
     """r = 2 W+ / total - 1, zeros left out, with W+ as SciPy's Wilcoxon test gives it."""
-    kept = [value for value in differences if value]
-    positive = stats.wilcoxon(kept, alternative="greater", method="asymptotic").statistic
+    stored = [value for value in differences if value]
+    positive = stats.wilcoxon(stored, alternative="greater", method="asymptotic").statistic
     assert compute_rank_biserial(differences) == pytest.approx(
-        2 * positive / (len(kept) * (len(kept) + 1) / 2) - 1
+        2 * positive / (len(stored) * (len(stored) + 1) / 2) - 1
     )
 
 
@@ -231,15 +233,15 @@ def test_settings_are_averaged_within_a_seed_and_never_across_levels():
 def test_more_layers_help(tmp_path):
     """Encoder 1, 2, 3 by three seeds: the slope is that of the means, 0.05 a layer; decoders do not vary."""
     folder = sweep(tmp_path, by_levels(THREE, [1, 2, 3]), ("encoder_layers",))
-    found = ask(folder, "Do more encoder layers help text_to_text", "slope")
-    assert (found.n, found.points, found.left_out) == (3, 9, 0)
+    result = ask(folder, "Do more encoder layers help text_to_text", "slope")
+    assert (result.n, result.points, result.left_out) == (3, 9, 0)
     slope = (THREE[:, 2].mean() - THREE[:, 0].mean()) / 2
-    assert found.effect == found.estimate == pytest.approx(slope)
-    assert found.test.endswith("t(2)")
-    assert found.p == found.p_corrected
-    assert found.verdict == YES
-    assert f"{slope:+.3g} for each encoder layer" in found.answer
-    assert "{p}" not in found.answer
+    assert result.effect == result.estimate == pytest.approx(slope)
+    assert result.test.endswith("t(2)")
+    assert result.p == result.p_corrected
+    assert result.verdict == YES
+    assert f"{slope:+.3g} for each encoder layer" in result.answer
+    assert "{p}" not in result.answer
     questions = [finding.question for finding in answer_questions(load(folder))]
     assert not any("decoder_layers" in question for question in questions), "it does not vary"
 
@@ -250,13 +252,13 @@ def test_a_metric_s_direction_decides_what_helps(tmp_path):
     for direction, verdict in (("max", YES), ("min", NO)):
         info = results.metrics["char_accuracy"].model_copy(update={"direction": direction})
         changed = replace(results, metrics=results.metrics | {"char_accuracy": info})
-        (found,) = answer_questions(changed, ["slope"])
-        assert found.verdict == verdict
+        (result,) = answer_questions(changed, ["slope"])
+        assert result.verdict == verdict
     info = results.metrics["char_accuracy"].model_copy(update={"direction": "none"})
     changed = replace(results, metrics=results.metrics | {"char_accuracy": info})
-    (found,) = answer_questions(changed, ["slope"])
-    assert found.verdict == NOT_ENOUGH
-    assert "no direction" in found.answer
+    (result,) = answer_questions(changed, ["slope"])
+    assert result.verdict == NOT_ENOUGH
+    assert "no direction" in result.answer
 
 
 def test_a_correction_over_all_questions_can_undecide(tmp_path):
@@ -269,14 +271,14 @@ def test_a_correction_over_all_questions_can_undecide(tmp_path):
     }
     findings = answer_questions(load(sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))))
     assert len(findings) == 6, "three values of one depth, two of the other, and both together"
-    assert any(found.p < 0.05 <= found.p_corrected for found in findings)
+    assert any(result.p < 0.05 <= result.p_corrected for result in findings)
     assert [f.p_corrected for f in findings] == apply_holm([f.p for f in findings])
-    for found in findings:
-        assert (found.verdict == UNDECIDED) is (found.p_corrected >= 0.05)
-        assert found.answer.startswith("The seeds do not decide this.") is (
-            found.p_corrected >= 0.05
+    for result in findings:
+        assert (result.verdict == UNDECIDED) is (result.p_corrected >= 0.05)
+        assert result.answer.startswith("The seeds do not decide this.") is (
+            result.p_corrected >= 0.05
         )
-        assert "95% CI" in found.answer
+        assert "95% CI" in result.answer
 
 
 def test_both_depths_together_against_the_best_single_one(tmp_path):
@@ -284,24 +286,26 @@ def test_both_depths_together_against_the_best_single_one(tmp_path):
     table = np.array([[0.50, 0.55, 0.57, 0.70], [0.52, 0.54, 0.60, 0.71], [0.49, 0.56, 0.58, 0.69]])
     levels = [(1, 1), (1, 2), (2, 1), (2, 2)]
     folder = sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers"))
-    found = ask(folder, "Do more encoder and decoder layers together help text_to_text")
-    assert found.effect == pytest.approx(table[:, 3].mean() - table[:, 2].mean())
+    result = ask(folder, "Do more encoder and decoder layers together help text_to_text")
+    assert result.effect == pytest.approx(table[:, 3].mean() - table[:, 2].mean())
     pairs = [stats.ttest_rel(table[:, 3], table[:, k]).pvalue for k in range(3)]
-    assert found.p == pytest.approx(max(pairs)), "one combined cell: no choice"
-    assert found.verdict == YES
-    assert "2+2 (0.7)" in found.answer
-    assert "2+1 (0.583)" in found.answer
+    assert result.p == pytest.approx(max(pairs)), "one combined cell: no choice"
+    assert result.verdict == YES
+    assert "2+2 (0.7)" in result.answer
+    assert "2+1 (0.583)" in result.answer
 
 
 def test_a_combined_depth_that_loses_is_a_no_over_the_cells_it_lost_to(tmp_path):
     table = np.array([[0.50, 0.55, 0.77, 0.60], [0.52, 0.54, 0.80, 0.61], [0.49, 0.56, 0.78, 0.59]])
     levels = [(1, 1), (1, 2), (2, 1), (2, 2)]
-    found = ask(
+    result = ask(
         sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers")),
         "Do more encoder and",
     )
-    assert found.p == pytest.approx(3 * estimate_contrast(table, np.array([0.0, 0.0, -1.0, 1.0])).p)
-    assert found.verdict == NO
+    assert result.p == pytest.approx(
+        3 * estimate_contrast(table, np.array([0.0, 0.0, -1.0, 1.0])).p
+    )
+    assert result.verdict == NO
 
 
 @pytest.mark.parametrize(
@@ -323,12 +327,12 @@ def test_both_together_needs_either_alone(tmp_path, depths, missing):
     """Clear numbers, and yet no answer; one encoder and one decoder layer are no single-sided depth."""
     rng = np.random.default_rng(0)
     cells: dict[Any, dict[int, float | None]] = {
-        place: {s: sum(place) + rng.normal(0, 0.01) for s in range(3)} for place in depths
+        index: {s: sum(index) + rng.normal(0, 0.01) for s in range(3)} for index in depths
     }
-    found = ask(
+    result = ask(
         sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder"
     )
-    assert (found.verdict, found.answer) == (NOT_ENOUGH, missing)
+    assert (result.verdict, result.answer) == (NOT_ENOUGH, missing)
 
 
 def test_both_together_needs_either_alone_in_the_same_seeds(tmp_path):
@@ -338,21 +342,21 @@ def test_both_together_needs_either_alone_in_the_same_seeds(tmp_path):
         (2, 2): {0: 0.8, 1: 0.9, 2: 0.85},
         (1, 2): {3: 0.4, 4: 0.5},
     }
-    found = ask(
+    result = ask(
         sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder"
     )
-    assert found.verdict == NOT_ENOUGH
+    assert result.verdict == NOT_ENOUGH
     assert (
         "No seed has char_accuracy with each of: only the encoder raised, only the decoder raised, both"
-        in found.answer
+        in result.answer
     )
 
 
 def test_two_seeds_say_that_they_are_few(tmp_path):
     folder = sweep(tmp_path, by_levels(THREE[:2, :2], [1, 2]), ("encoder_layers",))
-    found = ask(folder, "Do more encoder layers help text_to_text")
-    assert found.test.endswith("t(1)")
-    assert "Two seeds leave one degree of freedom" in found.answer
+    result = ask(folder, "Do more encoder layers help text_to_text")
+    assert result.test.endswith("t(1)")
+    assert "Two seeds leave one degree of freedom" in result.answer
 
 
 def test_unequal_seeds_use_the_pairs_that_exist(tmp_path):
@@ -360,20 +364,20 @@ def test_unequal_seeds_use_the_pairs_that_exist(tmp_path):
     values: dict[Any, dict[int, float | None]] = by_levels(THREE[:2, :2], [1, 2])
     values[1] |= {2: 0.5, 9: 0.9}
     values[2] |= {2: None}
-    found = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
-    assert (found.n, found.points, found.left_out) == (2, 4, 2)
-    assert "2 more points left out for want of a partner" in found.answer
-    assert found.effect == pytest.approx((THREE[:2, 1] - THREE[:2, 0]).mean())
+    result = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
+    assert (result.n, result.points, result.left_out) == (2, 4, 2)
+    assert "2 more points left out for want of a partner" in result.answer
+    assert result.effect == pytest.approx((THREE[:2, 1] - THREE[:2, 0]).mean())
 
 
 def test_one_seed_has_a_size_and_no_test(tmp_path):
-    found = ask(
+    result = ask(
         sweep(tmp_path, {1: {0: 0.5}, 2: {0: 0.6}}, ("encoder_layers",)), "Do more encoder layers"
     )
-    assert (found.verdict, found.n, found.test) == (NOT_ENOUGH, 1, "")
-    assert math.isnan(found.p)
-    assert found.effect == pytest.approx(0.1)
-    assert found.answer.startswith("One seed: no test. ")
+    assert (result.verdict, result.n, result.test) == (NOT_ENOUGH, 1, "")
+    assert math.isnan(result.p)
+    assert result.effect == pytest.approx(0.1)
+    assert result.answer.startswith("One seed: no test. ")
 
 
 def test_seeds_that_agree_exactly_are_no_test(tmp_path):
@@ -382,9 +386,9 @@ def test_seeds_that_agree_exactly_are_no_test(tmp_path):
         1: dict.fromkeys(same, 0.1),
         2: dict.fromkeys(same, 0.3),
     }
-    found = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
-    assert found.verdict == NOT_ENOUGH
-    assert "agree exactly" in found.answer
+    result = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
+    assert result.verdict == NOT_ENOUGH
+    assert "agree exactly" in result.answer
 
 
 @pytest.mark.parametrize(
@@ -396,10 +400,10 @@ def test_seeds_that_agree_exactly_are_no_test(tmp_path):
     ],
 )
 def test_data_epochs_and_batches_on_their_own_scale(tmp_path, axis, levels, start, steps):
-    found = ask(sweep(tmp_path, by_levels(THREE, levels), (axis,)), start, "slope")
-    assert found.effect == pytest.approx(stats.linregress(steps, THREE.mean(0)).slope)
-    assert found.verdict == YES
-    assert f"{THREE[:, 2].mean():.3g} at {levels[2]}" in found.answer
+    result = ask(sweep(tmp_path, by_levels(THREE, levels), (axis,)), start, "slope")
+    assert result.effect == pytest.approx(stats.linregress(steps, THREE.mean(0)).slope)
+    assert result.verdict == YES
+    assert f"{THREE[:, 2].mean():.3g} at {levels[2]}" in result.answer
 
 
 def test_what_the_sweep_does_not_vary_is_not_asked(tmp_path):
@@ -430,9 +434,9 @@ def test_mse_and_reader_tell_cells_apart_each_for_itself(tmp_path):
             write_record(tmp_path, one, seed, mse=errors[seed], read_exact_match=right[seed])
     folder = write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"], "read_exact_match": READ})
     by_mse, by_reader = ask(folder, "Does mse"), ask(folder, "Does read_exact_match")
-    for found, values in ((by_mse, mse), (by_reader, read)):
+    for result, values in ((by_mse, mse), (by_reader, read)):
         t = stats.ttest_ind(*values, equal_var=False).statistic
-        assert found.p == pytest.approx(2 * stats.t.sf(abs(t), 2))
+        assert result.p == pytest.approx(2 * stats.t.sf(abs(t), 2))
     assert (by_mse.verdict, by_reader.verdict) == (UNDECIDED, YES)
     assert by_reader.effect > 0.9 > by_mse.effect
     depth = [
@@ -463,9 +467,9 @@ def test_cells_without_a_test_say_why(errors: list[list[float]], why: str, tmp_p
     for one, each in zip(cells, errors, strict=True):
         for seed, value in enumerate(each):
             write_record(tmp_path, one, seed, mse=value)
-    found = ask(write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"]}), "Does mse")
-    assert (found.verdict, found.test) == (NOT_ENOUGH, "")
-    assert f"no test, because {why}." in found.answer
+    result = ask(write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"]}), "Does mse")
+    assert (result.verdict, result.test) == (NOT_ENOUGH, "")
+    assert f"no test, because {why}." in result.answer
 
 
 def duel(
@@ -474,13 +478,13 @@ def duel(
     """Cells and records of both models [seeds, depths]; lower is better, and `lr` is each model's own."""
     cells = []
     for model, values, lr in (("gan", gan, 2e-4), ("vae", vae, 1e-3)):
-        for place in range(values.shape[1]):
+        for index in range(values.shape[1]):
             one = cell(
-                *range(len(values)), model=model, encoder_layers=place + 1, lr=lr, dataset=dataset
+                *range(len(values)), model=model, encoder_layers=index + 1, lr=lr, dataset=dataset
             )
             cells.append(one)
             for seed in range(len(values)):
-                write_record(root, one, seed, sliced_wasserstein=float(values[seed, place]))
+                write_record(root, one, seed, sliced_wasserstein=float(values[seed, index]))
     return cells
 
 
@@ -490,18 +494,18 @@ def test_the_gan_against_the_vae_on_each_dataset(tmp_path):
     vae = np.array([[0.20, 0.22], [0.22, 0.24], [0.19, 0.25]])
     cells = duel(tmp_path, gan, vae) + duel(tmp_path, vae, gan, "cryptopunks")
     folder = write_sweep(tmp_path, cells, metrics={"sliced_wasserstein": BOTH})
-    found = ask(folder, "Is gan better than vae on avatars, by sliced_wasserstein")
-    assert found.p == pytest.approx(stats.ttest_rel(gan.mean(1), vae.mean(1)).pvalue)
-    assert found.estimate == pytest.approx((gan - vae).mean())
-    assert found.low < found.estimate < found.high
-    assert found.estimate_name == "mean difference of sliced_wasserstein, gan minus vae"
-    assert found.effect_name.startswith("rank-biserial")
+    result = ask(folder, "Is gan better than vae on avatars, by sliced_wasserstein")
+    assert result.p == pytest.approx(stats.ttest_rel(gan.mean(1), vae.mean(1)).pvalue)
+    assert result.estimate == pytest.approx((gan - vae).mean())
+    assert result.low < result.estimate < result.high
+    assert result.estimate_name == "mean difference of sliced_wasserstein, gan minus vae"
+    assert result.effect_name.startswith("rank-biserial")
     pairs = stats.wilcoxon((vae - gan).ravel(), alternative="greater").statistic
-    assert found.effect == pytest.approx(2 * pairs / 21 - 1)
-    assert "better in 5 of 6 pairs" in found.answer
-    assert (found.n, found.points) == (3, 12)
+    assert result.effect == pytest.approx(2 * pairs / 21 - 1)
+    assert "better in 5 of 6 pairs" in result.answer
+    assert (result.n, result.points) == (3, 12)
     other = ask(folder, "Is gan better than vae on cryptopunks")
-    assert (other.effect, other.estimate) == pytest.approx((-found.effect, -found.estimate))
+    assert (other.effect, other.estimate) == pytest.approx((-result.effect, -result.estimate))
 
 
 def test_a_clear_winner_wins_and_a_pair_needs_both(tmp_path):
@@ -536,10 +540,10 @@ def test_one_model_is_better_only_where_both_feature_networks_agree(tmp_path, be
                 write_record(tmp_path, one, seed, **dict(zip(KIDS, values, strict=True)))
     folder = write_sweep(tmp_path, cells, metrics=dict.fromkeys(KIDS, BOTH))
     question = "Is gan better than vae by every feature network, on every dataset?"
-    found = ask(folder, question)
-    assert (found.verdict, math.isnan(found.p)) == (verdict, True)
+    result = ask(folder, question)
+    assert (result.verdict, math.isnan(result.p)) == (verdict, True)
     for dataset in ("avatars", "cryptopunks"):
-        assert f"efficientnet_lite0 on {dataset}" in found.answer
+        assert f"efficientnet_lite0 on {dataset}" in result.answer
     singles = [one for one in answer_questions(load(folder)) if ", by kid_x1000" in one.question]
     assert len(singles) == 4 and {one.verdict for one in singles} <= {YES, NO}
 
@@ -552,8 +556,8 @@ def test_one_feature_network_is_not_enough(tmp_path):
         for seed in range(3):
             write_record(tmp_path, one, seed, **{KIDS[0]: float(seed)})
     folder = write_sweep(tmp_path, cells, metrics={KIDS[0]: BOTH})
-    found = ask(folder, "Is gan better than vae by every")
-    assert found.verdict == NOT_ENOUGH and "GENSWEEP_FEATURES" in found.answer
+    result = ask(folder, "Is gan better than vae by every")
+    assert result.verdict == NOT_ENOUGH and "GENSWEEP_FEATURES" in result.answer
 
 
 # How often they err
@@ -572,15 +576,15 @@ def simulated(folder: Path, rng: np.random.Generator, effect: float) -> list[Fin
 @pytest.mark.slow
 def test_false_positives_are_rare_and_large_effects_are_found(tmp_path):
     """Corrected questions of a sweep: any wrong verdict in at most 5% of sweeps, up to 3 standard errors."""
-    grid = {place: dict.fromkeys(range(3)) for place in itertools.product((1, 2, 3), (1, 2, 3))}
+    grid = {index: dict.fromkeys(range(3)) for index in itertools.product((1, 2, 3), (1, 2, 3))}
     folder = sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))
     rng, runs = np.random.default_rng(0), 150
     wrong = sum(
         any(f.verdict in (YES, NO) for f in simulated(folder, rng, 0.0)) for _ in range(runs)
     )
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
-    found = [simulated(folder, rng, 3.0) for _ in range(20)]
-    slopes = [[f for f in findings if f.question.startswith("Do more ")] for findings in found]
+    result = [simulated(folder, rng, 3.0) for _ in range(20)]
+    slopes = [[f for f in findings if f.question.startswith("Do more ")] for findings in result]
     encoders, decoders = ([one[side].verdict for one in slopes] for side in (0, 1))
     # The more questions a sweep has, the stricter is the correction: not every sweep decides.
     assert encoders.count(YES) >= 16 and NO not in encoders
@@ -645,21 +649,21 @@ def test_equal_cells_are_rarely_told_apart(cells, seeds):
         np.r_[20.0, np.ones(cells - 1)],
         np.where(np.arange(cells) < cells / 2, 20.0, 1.0),
     ):
-        found = [
+        result = [
             compare_cells(list(values))
             for values in spread[:, None] * rng.normal(size=(runs, cells, seeds))
         ]
-        wrong = np.mean([one is not None and one.p < 0.05 for one in found])
+        wrong = np.mean([one is not None and one.p < 0.05 for one in result])
         assert wrong <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
 def test_cells_far_apart_are_told_apart():
     rng = np.random.default_rng(4)
-    found = [
+    result = [
         compare_cells(list(np.arange(5)[:, None] + 0.05 * rng.normal(size=(5, 3))))
         for _ in range(50)
     ]
-    assert all(one is not None and one.p < 0.05 for one in found)
+    assert all(one is not None and one.p < 0.05 for one in result)
 
 
 # The page
@@ -698,13 +702,13 @@ def test_an_interval_stands_beside_what_it_encloses(tmp_path):
     )
     (table,) = TABLES["statistics"].make(results)
     assert table.sections is not None
-    place = [question.startswith("Is gan better") for question in table.frame["question"]].index(
+    index = [question.startswith("Is gan better") for question in table.frame["question"]].index(
         True
     )
-    row = table.frame.iloc[place]
+    row = table.frame.iloc[index]
     assert row["low"] < row["estimate"] < row["high"] < 0 < row["effect"] == 1
     numbers = table.sections["Numbers"].to_frame().to_dict("records")
-    (line,) = [one for one in numbers if one["no."] == place + 1]
+    (line,) = [one for one in numbers if one["no."] == index + 1]
     assert line["95% CI low"] < line["estimate"] < line["95% CI high"]
     assert line["effect size"] == 1
     assert line["its kind"] == "rank-biserial correlation, positive where gan is better"

@@ -28,29 +28,29 @@ def make(path: Path | str) -> Sweep:
 def test_one_more_run_lies_in_the_interval_of_the_textbook():
     values = np.array([0.58, 0.61, 0.60, 0.65])
     half_width = stats.t.ppf(0.975, 3) * values.std(ddof=1) * math.sqrt(1 + 1 / 4)
-    found = compare_with_published(values.mean(), values.std(ddof=1), 4, 0.55)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx(
+    result = compare_with_published(values.mean(), values.std(ddof=1), 4, 0.55)
+    assert result is not None
+    assert (result.low, result.high) == pytest.approx(
         (values.mean() - half_width, values.mean() + half_width)
     )
-    assert found.verdict == COMPATIBLE
-    outside = compare_with_published(values.mean(), values.std(ddof=1), 4, found.low - 1e-6)
+    assert result.verdict == COMPATIBLE
+    outside = compare_with_published(values.mean(), values.std(ddof=1), 4, result.low - 1e-6)
     assert outside is not None and outside.verdict == NOT_COMPATIBLE
 
 
 def test_published_means_with_a_deviation_are_compared_by_welch():
     ours, theirs = np.array([0.58, 0.61, 0.60, 0.65]), np.array([0.52, 0.55, 0.5, 0.53, 0.54])
-    found = compare_with_published(
+    result = compare_with_published(
         ours.mean(), ours.std(ddof=1), 4, theirs.mean(), 5, theirs.std(ddof=1)
     )
     low, high = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
-    assert found is not None
-    assert (found.low - theirs.mean(), found.high - theirs.mean()) == pytest.approx((low, high))
+    assert result is not None
+    assert (result.low - theirs.mean(), result.high - theirs.mean()) == pytest.approx((low, high))
 
 
 def test_the_interval_ends_where_the_metric_does_and_needs_a_spread():
-    found = compare_with_published(0.99, 0.01, 3, 1.0, bounds=(0.0, 1.0))
-    assert found is not None and found.high == 1
+    result = compare_with_published(0.99, 0.01, 3, 1.0, bounds=(0.0, 1.0))
+    assert result is not None and result.high == 1
     assert compare_with_published(0.9, math.nan, 1, 0.9) is None
     assert compare_with_published(0.9, 0.0, 3, 0.9) is None
 
@@ -63,8 +63,8 @@ def test_the_interval_holds_new_runs_in_95_percent(n, runs):
     inside = 0
     for _ in range(count):
         ours, new = rng.normal(size=n), rng.normal(size=runs).mean()
-        found = compare_with_published(ours.mean(), ours.std(ddof=1), n, new, runs)
-        inside += found is not None and found.verdict == COMPATIBLE
+        result = compare_with_published(ours.mean(), ours.std(ddof=1), n, new, runs)
+        inside += result is not None and result.verdict == COMPATIBLE
     assert inside / count == pytest.approx(0.95, abs=3 * math.sqrt(0.05 * 0.95 / count))
 
 
@@ -121,13 +121,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_the_table_has_the_paper_s_numbers_and_the_user_s_with_their_sources(tmp_path):
     cells = [cell(0, 1, 2, encoder_layers=k) for k in (1, 2)] + [cell(0, encoder_layers=3)]
-    for place, one in enumerate(cells):
+    for index, one in enumerate(cells):
         for seed in one["points"]:
             write_record(
                 tmp_path,
                 one,
                 int(seed),
-                char_accuracy=0.57 + 0.1 * place + int(seed) / 100,
+                char_accuracy=0.57 + 0.1 * index + int(seed) / 100,
                 exact_match=0.5,
             )
     rows = [

@@ -71,11 +71,11 @@ def row(folder: Path) -> Any:
 
 def test_mean_std_and_interval_of_three_seeds(tmp_path):
     """Of 0.5, 0.6, 0.7: mean 0.6; std sqrt((0.01 + 0 + 0.01) / 2) = 0.1; half-width t * 0.1 / sqrt(3)."""
-    found = row(simple(tmp_path, 0.5, 0.6, 0.7))
-    assert found["char_accuracy_mean"] == pytest.approx(0.6, abs=1e-12)
-    assert found["char_accuracy_std"] == pytest.approx(0.1, abs=1e-12)
-    assert found["char_accuracy_ci95"] == pytest.approx(T_2 * 0.1 / math.sqrt(3), rel=1e-9)
-    assert (found["char_accuracy_n"], found["seconds"]) == (3, 2.0)
+    result = row(simple(tmp_path, 0.5, 0.6, 0.7))
+    assert result["char_accuracy_mean"] == pytest.approx(0.6, abs=1e-12)
+    assert result["char_accuracy_std"] == pytest.approx(0.1, abs=1e-12)
+    assert result["char_accuracy_ci95"] == pytest.approx(T_2 * 0.1 / math.sqrt(3), rel=1e-9)
+    assert (result["char_accuracy_n"], result["seconds"]) == (3, 2.0)
 
 
 def test_interval_of_two_seeds_takes_its_own_quantile(tmp_path):
@@ -86,21 +86,21 @@ def test_interval_of_two_seeds_takes_its_own_quantile(tmp_path):
 
 
 def test_seeds_that_agree_have_an_interval_of_exactly_zero(tmp_path):
-    found = row(simple(tmp_path, 0.1, 0.1, 0.1))
+    result = row(simple(tmp_path, 0.1, 0.1, 0.1))
     assert (
-        found["char_accuracy_mean"],
-        found["char_accuracy_std"],
-        found["char_accuracy_ci95"],
+        result["char_accuracy_mean"],
+        result["char_accuracy_std"],
+        result["char_accuracy_ci95"],
     ) == (0.1, 0.0, 0.0)
 
 
 def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
     folder = simple(tmp_path, 0.25)
-    found = row(folder)
-    assert found["char_accuracy_mean"] == 0.25
-    assert found["char_accuracy_n"] == 1
-    assert math.isnan(found["char_accuracy_std"])
-    assert math.isnan(found["char_accuracy_ci95"])
+    result = row(folder)
+    assert result["char_accuracy_mean"] == 0.25
+    assert result["char_accuracy_n"] == 1
+    assert math.isnan(result["char_accuracy_std"])
+    assert math.isnan(result["char_accuracy_ci95"])
     collect(folder)
     text = (folder / "tables" / "cells.md").read_text()
     assert "0.2500 (n=1)" in text
@@ -165,7 +165,7 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
     assert a["points"]["4"] not in problems, "a point that nobody trained yet is no problem"
     lines = (results.folder / "tables" / "cells.md").read_text().splitlines()
     head, first, second = (
-        [part.strip() for part in lines[place].split("|")[2:6]] for place in (4, 6, 7)
+        [part.strip() for part in lines[index].split("|")[2:6]] for index in (4, 6, 7)
     )
     assert head == ["seeds ok", "diverged", "failed", "missing"]
     assert (first, second) == (["1/5", "1", "1", "2"], ["1/1", "0", "0", "0"])
@@ -369,9 +369,9 @@ def test_a_table_never_mixes_a_parameter_that_is_not_its_axis(tmp_path):
 )
 def test_groups_differ_in_their_axes_only_and_hold_every_cell_once(tmp_path, axes):
     results = load(grown(tmp_path))
-    found = group_cells(results, axes)
-    assert sorted(c for group in found for c in group.cells) == sorted(results.params)
-    for group in found:
+    result = group_cells(results, axes)
+    assert sorted(c for group in result for c in group.cells) == sorted(results.params)
+    for group in result:
         rest = [{k: v for k, v in results.params[c].items() if k not in axes} for c in group.cells]
         assert all(params == rest[0] for params in rest)
 
@@ -458,8 +458,8 @@ def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
         "exact_match is not measured: the record was written before the metric existed (1 cell)."
         in text
     )
-    (whole, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
-    assert "n smaller" not in render_markdown(whole, load(tmp_path / "whole" / "sweep"))
+    (complete, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
+    assert "n smaller" not in render_markdown(complete, load(tmp_path / "whole" / "sweep"))
 
 
 def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_path):
@@ -564,8 +564,8 @@ def test_every_row_of_the_report_s_table_is_beside_ours_or_named(tmp_path):
         "The paper's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which"
         in str(table.notes)
     )
-    whole = [cell(0, train_fraction=tenths / 10) for tenths in range(1, 10)]
-    (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, whole, "whole")))
+    complete = [cell(0, train_fraction=tenths / 10) for tenths in range(1, 10)]
+    (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, complete, "whole")))
     assert "also has" not in str(table.notes)
     assert table.frame["loss_report"].notna().all()
 
@@ -671,9 +671,9 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
         write_history(tmp_path / "here", one, 0, text)
     figures = ["depth_heatmap", "learning_curves"]
     here = write_sweep(tmp_path / "here", cells, tables=["depth"], figures=figures)
-    there = shutil.copytree(here.parent, tmp_path / "there") / here.name
+    copied = shutil.copytree(here.parent, tmp_path / "there") / here.name
     code = "import sys; from gensweep.report.collect import collect; collect(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, str(there)], check=True)
+    subprocess.run([sys.executable, "-c", code, str(copied)], check=True)
     written = collect(here)
     tables = [
         "cells",
@@ -688,7 +688,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     assert stems == sorted([*tables, "depth-text_to_text-full"])
     assert {path.suffix for path in written} >= {".csv", ".md", ".tex", ".svg", ".png"}
     for path in written:
-        assert (there / path.relative_to(here)).read_bytes() == path.read_bytes(), path.name
+        assert (copied / path.relative_to(here)).read_bytes() == path.read_bytes(), path.name
 
 
 def test_what_a_sweep_no_longer_makes_is_removed_and_nothing_else(tmp_path):

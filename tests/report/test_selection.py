@@ -38,8 +38,8 @@ def opposed(root: Path, **changes: Any) -> Path:
 
 
 def board(folder: Path) -> Any:
-    (found,) = TABLES["leaderboard"].make(load(folder))
-    return found
+    (result,) = TABLES["leaderboard"].make(load(folder))
+    return result
 
 
 def test_the_validation_set_decides_and_the_test_stands_beside(tmp_path):
@@ -65,10 +65,10 @@ def test_the_validation_set_decides_and_the_test_stands_beside(tmp_path):
 
 def test_collect_prints_what_the_best_is_chosen_by(tmp_path):
     folder = opposed(tmp_path)
-    told = " ".join(call("collect", folder).out.split())
+    message = " ".join(call("collect", folder).out.split())
     assert (
         f"chosen on the validation set, after the last epoch: text_to_text by {ACCURACY} (larger is better)."
-        in told
+        in message
     )
 
 
@@ -162,7 +162,7 @@ def test_the_published_results_name_what_they_are_selected_on():
 
 
 @pytest.mark.parametrize(
-    ("models", "objective", "said"),
+    ("models", "objective", "message"),
     [
         (
             ["text_to_text"],
@@ -186,8 +186,8 @@ def test_the_published_results_name_what_they_are_selected_on():
         (["vae"], ["validation/loss"], r"unknown objective \['validation/loss'\]"),
     ],
 )
-def test_a_wrong_objective_lists_what_is_valid(models, objective, said):
-    with pytest.raises(SweepError, match=said):
+def test_a_wrong_objective_lists_what_is_valid(models, objective, message):
+    with pytest.raises(SweepError, match=message):
         Sweep("s", [Grid(model) for model in models], objective=objective)
 
 
@@ -200,8 +200,8 @@ def test_an_objective_that_one_of_the_models_has_is_valid_and_written_down():
 
 def test_a_wrong_objective_ends_with_exit_code_2_before_anything_is_trained(tmp_path):
     path = write_sweep_file(tmp_path, grid(), objective="validation/exact")
-    found = call(path, "--local", "--wandb", "disabled", "--results", tmp_path / "r")
-    assert found.code == 2 and "validation/exact_match" in found.error
+    result = call(path, "--local", "--wandb", "disabled", "--results", tmp_path / "r")
+    assert result.code == 2 and "validation/exact_match" in result.error
     assert not (tmp_path / "r").exists()
 
 

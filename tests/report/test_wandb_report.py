@@ -91,10 +91,10 @@ def text(block: dict[str, Any]) -> str:
 
 def grids(spec: dict[str, Any]) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Run set and panels of each panel grid, by the run set's name."""
-    found = [block["metadata"] for block in spec["blocks"] if block["type"] == "panel-grid"]
+    result = [block["metadata"] for block in spec["blocks"] if block["type"] == "panel-grid"]
     return {
         one["runSets"][0]["name"]: (one["runSets"][0], one["panelBankSectionConfig"]["panels"])
-        for one in found
+        for one in result
     }
 
 
@@ -120,34 +120,35 @@ def test_each_model_s_section_has_its_answers_with_their_numbers(folder):
     for finding in findings:
         (model,) = [name for name in ("text_to_text", "text_to_image") if name in finding.question]
         lists = [text(block) for block in section(spec, model) if block["type"] == "list"]
-        (said,) = [text for text in lists if finding.question in text]
-        assert f"{finding.question} {finding.verdict} {finding.answer}" in said
-    (said,) = [text(block) for block in section(spec, "text_to_text") if block["type"] == "list"]
-    assert "char_accuracy changes by +0.2 for each encoder layer" in said
-    assert "Means on the test set, by encoder_layers: 0.6 at 1, 0.8 at 2." in said
-    assert "6 points of 3 seeds" in said
+        (message,) = [text for text in lists if finding.question in text]
+        assert f"{finding.question} {finding.verdict} {finding.answer}" in message
+    (message,) = [text(block) for block in section(spec, "text_to_text") if block["type"] == "list"]
+    assert "char_accuracy changes by +0.2 for each encoder layer" in message
+    assert "Means on the test set, by encoder_layers: 0.6 at 1, 0.8 at 2." in message
+    assert "6 points of 3 seeds" in message
 
 
 def test_what_is_not_ok_comes_first_and_with_every_character_that_can_be_kept(folder):
-    found = as_json(folder)
+    result = as_json(folder)
     headings = [
         text(block)
-        for block in found["spec"]["blocks"]
+        for block in result["spec"]["blocks"]
         if block["type"] == "heading" and block["level"] == 2
     ]
     assert headings[:3] == ["What is not ok", "text_to_text", "text_to_image"]
-    said = "\n".join(text(block) for block in section(found["spec"], "What is not ok"))
+    message = "\n".join(text(block) for block in section(result["spec"], "What is not ok"))
     results = load(folder)
     failed, diverged = (
         results.points.loc[results.points["status"] == s, "id"].item()
         for s in (Status.FAILED, Status.DIVERGED)
     )
     assert (
-        f"1 point failed:\n{EVIL}".translate({0: "\ufffd", 27: "\ufffd"}) + f" ({failed})" in said
+        f"1 point failed:\n{EVIL}".translate({0: "\ufffd", 27: "\ufffd"}) + f" ({failed})"
+        in message
     )
-    assert re.search(rf"1 point diverged: .*:\nno reason was recorded \({diverged}\)", said)
-    assert "2 of 10 points are missing (text_to_image 2)." in said
-    assert found["description"].endswith("10 points, 6 ok, 1 diverged, 1 failed, 2 missing.")
+    assert re.search(rf"1 point diverged: .*:\nno reason was recorded \({diverged}\)", message)
+    assert "2 of 10 points are missing (text_to_image 2)." in message
+    assert result["description"].endswith("10 points, 6 ok, 1 diverged, 1 failed, 2 missing.")
 
 
 def test_every_row_of_every_table_is_in_it(tmp_path):
@@ -172,34 +173,35 @@ def test_every_row_of_every_table_is_in_it(tmp_path):
 
 def test_a_long_table_is_cut_and_says_so(folder, monkeypatch):
     monkeypatch.setattr(contents, "MAX_ROWS_PER_TABLE", 1)
-    said = [text(block) for block in blocks(as_json(folder)["spec"])]
+    message = [text(block) for block in blocks(as_json(folder)["spec"])]
     assert (
-        sum("1 more row in `tables/cells.csv` of the sweep's folder." in one for one in said) == 1
+        sum("1 more row in `tables/cells.csv` of the sweep's folder." in one for one in message)
+        == 1
     )
 
 
 def test_markdown_is_not_made_of_what_a_table_holds(folder):
     results = load(folder)
-    said = contents._format_markdown(
+    message = contents._format_markdown(
         Table("one", "One", results.cells[:0], ("a<b> *c* $d$ [e]",)), results
     )
-    assert "- a&lt;b> \\*c\\* \\$d\\$ [e]\n" in said
+    assert "- a&lt;b> \\*c\\* \\$d\\$ [e]\n" in message
 
 
 # --- the panels
 
 
 def test_the_panels_have_the_keys_that_runs_are_logged_with(folder):
-    _, found = grids(as_json(folder)["spec"])["sweep: text_to_text"]
-    kinds = [panel["viewType"] for panel in found]
+    _, result = grids(as_json(folder)["spec"])["sweep: text_to_text"]
+    kinds = [panel["viewType"] for panel in result]
     assert kinds == ["Run History Line Plot"] * 3 + [
         "Parallel Coordinates Plot",
         "Scatter Plot",
         "Media Browser",
     ]
     lines, (parallel, scatter, media) = (
-        [panel["config"] for panel in found[:3]],
-        [panel["config"] for panel in found[3:]],
+        [panel["config"] for panel in result[:3]],
+        [panel["config"] for panel in result[3:]],
     )
     assert [line["metrics"] for line in lines] == [
         ["validation/char_accuracy"],
@@ -215,7 +217,7 @@ def test_the_panels_have_the_keys_that_runs_are_logged_with(folder):
     assert accessors == ["config:encoder_layers.value", "summary:test/char_accuracy"]
     assert (scatter["xAxis"], scatter["yAxis"]) == tuple(accessors)
     assert media["mediaKeys"] == ["samples"]
-    taken = [(p["layout"]["x"], p["layout"]["y"], p["layout"]["w"]) for p in found]
+    taken = [(p["layout"]["x"], p["layout"]["y"], p["layout"]["w"]) for p in result]
     assert taken == [(0, 0, 8), (8, 0, 8), (16, 0, 8), (0, 8, 12), (12, 8, 12), (0, 16, 24)]
 
 
@@ -228,13 +230,13 @@ def test_where_nothing_is_swept_no_panel_is_empty_and_ways_through_a_latent_spac
     ways.mkdir()
     for kind in ("linear", "spherical"):
         (ways / f"interpolation-{kind}.png").touch()
-    _, found = grids(as_json(folder)["spec"])["sweep: text_to_image"]
-    assert [panel["config"]["metrics"] for panel in found[:-2]] == [
+    _, result = grids(as_json(folder)["spec"])["sweep: text_to_image"]
+    assert [panel["config"]["metrics"] for panel in result[:-2]] == [
         ["validation/mse"],
         ["validation/loss"],
         ["train/loss"],
     ]
-    media = [panel["config"]["mediaKeys"] for panel in found[-2:]]
+    media = [panel["config"]["mediaKeys"] for panel in result[-2:]]
     assert media == [["samples"], ["interpolation/linear", "interpolation/spherical"]]
 
 
@@ -251,9 +253,9 @@ def test_a_run_set_is_of_the_sweep_s_points_of_a_model(folder):
         assert (runs["grouping"], "project" in runs) == ([], False), (
             "of the project that the report is in"
         )
-    said = " ".join(text(block) for block in section(spec, "text_to_text"))
-    assert "config `point` is one of this sweep's 8 points of text_to_text" in said
-    assert "1 of its 8 points have a W&B run" in said
+    message = " ".join(text(block) for block in section(spec, "text_to_text"))
+    assert "config `point` is one of this sweep's 8 points of text_to_text" in message
+    assert "1 of its 8 points have a W&B run" in message
 
 
 def test_a_run_set_of_too_many_points_is_of_cells_and_then_of_the_group(folder, monkeypatch):

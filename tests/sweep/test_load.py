@@ -82,14 +82,14 @@ def test_two_files_of_one_name_are_two_modules_with_a_helper_each(tmp_path: Path
     assert len({name for name in sys.modules if name.startswith("gensweep_sweep_helped_")}) >= 2
 
 
-@pytest.mark.parametrize("beside", ["target", "link"])
+@pytest.mark.parametrize("alongside", ["target", "link"])
 def test_a_link_finds_what_lies_beside_its_target_and_beside_itself(
-    tmp_path: Path, beside: str
+    tmp_path: Path, alongside: str
 ) -> None:
     target = helped(tmp_path / "target", 0.3)
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / "mine.py").symlink_to(target)
-    if beside == "link":
+    if alongside == "link":
         (target.parent / "helper_of_sweeps.py").rename(tmp_path / "link" / "helper_of_sweeps.py")
     assert lr_of(tmp_path / "link" / "mine.py") == 0.3
 

@@ -133,7 +133,7 @@ def test_cells_of_two_grids_are_counted_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("axes", "said"),
+    ("axes", "message"),
     [
         ({"hidden": []}, "hidden has no values"),
         ({"hidden": range(0)}, "hidden has no values"),
@@ -154,8 +154,8 @@ def test_cells_of_two_grids_are_counted_once() -> None:
         ),
     ],
 )
-def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
-    with pytest.raises(SweepError, match=f"Grid\\('{T2T}'\\): .*{re.escape(said)}"):
+def test_a_wrong_axis_is_named(axes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SweepError, match=f"Grid\\('{T2T}'\\): .*{re.escape(message)}"):
         Grid(T2T, **axes)
 
 
@@ -255,7 +255,7 @@ def test_plain_names_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "values", "said"),
+    ("model", "values", "message"),
     [
         ("cae", {"encoder_layers": 0}, "cae: encoder_layers=0: input should be greater than or equal to 1"),
         ("cae", {"decoder_layers": 6}, "cae: decoder_layers=6: input should be less than or equal to 5"),
@@ -276,13 +276,13 @@ def test_plain_names_are_accepted() -> None:
         ("cae", {"count": 20, "train_fraction": 0.01}, "leaves none to train on"),
     ],
 )  # fmt: skip
-def test_values_out_of_range_are_named(model: str, values: dict[str, Any], said: str) -> None:
-    with pytest.raises(SweepError, match=re.escape(said)):
+def test_values_out_of_range_are_named(model: str, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SweepError, match=re.escape(message)):
         Grid(model, **values)
 
 
 @pytest.mark.parametrize(
-    ("seeds", "said"),
+    ("seeds", "message"),
     [
         (0, "seeds=0: at least one seed is needed"),
         (-2, "seeds=-2: at least one seed is needed"),
@@ -299,8 +299,8 @@ def test_values_out_of_range_are_named(model: str, values: dict[str, Any], said:
         (None, "seeds=None is neither"),
     ],
 )
-def test_wrong_seeds_are_named(seeds: Any, said: str) -> None:
-    with pytest.raises(SweepError, match=f"sweep 's': {re.escape(said)}"):
+def test_wrong_seeds_are_named(seeds: Any, message: str) -> None:
+    with pytest.raises(SweepError, match=f"sweep 's': {re.escape(message)}"):
         sweep(seeds=seeds)
 
 
@@ -321,7 +321,7 @@ def test_a_point_has_one_whole_seed(seed: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"grids": []}, "sweep 's' has no grids"),
         ({"grids": [Grid(T2T), Grid(T2T)]}, "sweep 's' has the same grid twice"),
@@ -330,8 +330,8 @@ def test_a_point_has_one_whole_seed(seed: Any) -> None:
         ({"figures": None}, "figures=None is not a list of names"),
     ],
 )
-def test_other_wrong_arguments_are_named(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(SweepError, match=re.escape(said)):
+def test_other_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(SweepError, match=re.escape(message)):
         sweep(**arguments)
 
 
@@ -412,7 +412,7 @@ def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"epoch": 3}, "unknown parameter 'epoch' in sweep 's'; did you mean 'epochs'?"),
         ({"filters": 3}, "unknown parameter 'filters' in sweep 's'"),
@@ -421,8 +421,8 @@ def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
         ({"muon_lr": 0.1}, "muon_lr does nothing here"),
     ],
 )
-def test_changed_refuses_what_no_grid_takes(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(SweepError, match=re.escape(said)):
+def test_changed_refuses_what_no_grid_takes(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SweepError, match=re.escape(message)):
         sweep(Grid(T2T, hidden=8)).replace_values(values)
 
 
@@ -514,9 +514,9 @@ def test_every_parameter_is_part_of_the_id(model: str) -> None:
 def test_ids_hold_nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for expected, point in GOLDEN.items():
-        made = Point.make(*point)
-        assert made.id == expected
-        text = json.dumps(made.params)
+        built = Point.make(*point)
+        assert built.id == expected
+        text = json.dumps(built.params)
         assert not re.search(r"[/\\]|cpu|cuda|mps|thread|device|results", text)
 
 
@@ -551,8 +551,11 @@ def test_a_recipe_can_be_left_and_the_order_of_changes_does_not_matter() -> None
     assert len(list(adam.cells())) == len(list(best.cells()))
     assert all("muon_lr" not in params for _, params in adam.cells())
     layers = named("layers")
-    there, back = ({"optimizer": "muon", "muon_lr": 0.01}, {"muon_lr": 0.01, "optimizer": "muon"})
-    assert [p.id for p in layers.replace_values(there).points()] == [
+    available, back = (
+        {"optimizer": "muon", "muon_lr": 0.01},
+        {"muon_lr": 0.01, "optimizer": "muon"},
+    )
+    assert [p.id for p in layers.replace_values(available).points()] == [
         p.id for p in layers.replace_values(back).points()
     ]
     with pytest.raises(

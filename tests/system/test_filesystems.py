@@ -45,7 +45,7 @@ from gensweep.train import checkpoint
 from gensweep.trainables import train_text_to_text
 
 TESTS = Path(__file__).parents[1] / "helpers"
-ELSEWHERE = replace(Process.get_current(), host="elsewhere pid:[1]")
+ON_ANOTHER_HOST = replace(Process.get_current(), host="elsewhere pid:[1]")
 MISSING = {
     "flock": errno.ENOSYS, "chmod": errno.EPERM, "fsync_folder": errno.EINVAL, "fsync_file": errno.EINVAL,
     "link": errno.EPERM,
@@ -125,20 +125,20 @@ def test_two_drivers_share_a_root_that_lacks_what_it_can(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("calls", "said"),
+    ("calls", "message"),
     [
         ({"replace": errno.EBUSY}, "cannot replace a file that is open: Device or resource busy"),
         ({"write": errno.EROFS}, "cannot be written to; name another folder"),
     ],
 )
 def test_a_root_that_lacks_what_is_needed_is_refused_before_the_start(
-    library: Path, tmp_path: Path, root: Path, calls: dict[str, int], said: str
+    library: Path, tmp_path: Path, root: Path, calls: dict[str, int], message: str
 ) -> None:
     root.mkdir()
     code, out = run(
         library, root, calls, tmp_path / "one", write_sweep(tmp_path), "--results", root, "--local"
     )
-    assert (code, said in out) == (2, True), out
+    assert (code, message in out) == (2, True), out
     assert not (tmp_path / "one" / "epochs").exists()
     assert not files(root)
 
@@ -265,7 +265,7 @@ def test_a_killed_process_lets_go_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "00000007 token ", json.dumps(asdict(ELSEWHERE)), "[" * 200_000]
+    "content", ["", "00000007 token ", json.dumps(asdict(ON_ANOTHER_HOST)), "[" * 200_000]
 )
 def test_a_lock_of_another_host_expires_by_our_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str

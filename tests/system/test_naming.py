@@ -203,8 +203,8 @@ def test_settings_that_print_alike_have_a_table_and_a_heatmap_each(tmp_path: Pat
     """0.1 + 0.2 is not 0.3; both would be 0.3 in six digits."""
     rates = (0.3, 0.1 + 0.2)
     cells = [cell(0, lr=lr, decoder_layers=layers) for lr in rates for layers in (1, 2)]
-    for place, one in enumerate(cells):
-        write_record(tmp_path, one, 0, char_accuracy=place / 10)
+    for index, one in enumerate(cells):
+        write_record(tmp_path, one, 0, char_accuracy=index / 10)
     folder = write_sweep(
         tmp_path, cells, tables=["depth"], figures=["depth_heatmap", "learning_curves"]
     )
@@ -263,13 +263,13 @@ def test_each_link_of_the_page_leads_to_its_own_table(trained: Path) -> None:
         one["id"]: one["params"] for one in json.loads((folder / "sweep.json").read_text())["cells"]
     }
     names = load(folder).names
-    found = re.findall(
+    result = re.findall(
         r"<caption[^>]*>cae, dataset=(.*?): encoder.*?</caption>.*?href=\"(tables/depth[^\"]+)\.csv\"",
         page,
         re.S,
     )
-    assert len(found) == 4 and len(set(found)) == 4
-    for caption, link in found:
+    assert len(result) == 4 and len(set(result)) == 4
+    for caption, link in result:
         table = pd.read_csv(folder / f"{unquote(link)}.csv")
         (pinned,) = {params[one]["dataset"] for one in table["cell"]}
         assert names.get_text("dataset", pinned) == unescape(caption)
@@ -286,8 +286,8 @@ def test_each_dataset_s_pictures_stand_beside_its_name(trained: Path) -> None:
     places = json.loads((folder / "sweep.json").read_text())["places"]
     names = load(folder).names
     colours = {
-        names.get_text("dataset", pinned): COLOURS[str(Path(place).relative_to(trained))]
-        for pinned, place in places.items()
+        names.get_text("dataset", pinned): COLOURS[str(Path(index).relative_to(trained))]
+        for pinned, index in places.items()
     }
     assert set(rows) == set(colours) and {"folder:a b", "folder:a_b"} < set(rows)
     for row, sheet in zip(rows, pictures(figure), strict=True):
@@ -308,12 +308,12 @@ def test_what_is_shown_is_what_a_filter_takes(trained: Path) -> None:
         assert {point.cell for point in filter_points(sweep, pairs)} == {one.id}
         words = shlex.split(Commands(results).build_cell_command(one.id, "cae"))
         typed = [
-            words[place + 1].partition("=")[::2]
-            for place, word in enumerate(words)
+            words[index + 1].partition("=")[::2]
+            for index, word in enumerate(words)
             if word == "--filter"
         ]
-        found = filter_points(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
-        assert {point.cell for point in found} == {one.id}
+        result = filter_points(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
+        assert {point.cell for point in result} == {one.id}
     faces = sorted(name for name in set(shown.values()) if "faces" in name)
     assert [re.fullmatch(r"folder:faces@[0-9a-f]{6}", name) is not None for name in faces] == [
         True,
@@ -383,13 +383,13 @@ def test_a_filter_takes_numbers_as_they_are_shown_and_as_they_are(
 
 
 def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> None:
-    for place, colour in zip(("x/train", "y/train", "A", "a"), COLOURS.values(), strict=True):
-        paint(here / place, colour)
+    for path, colour in zip(("x/train", "y/train", "A", "a"), COLOURS.values(), strict=True):
+        paint(here / path, colour)
     sweep = Sweep(
         "s", Grid("cae", dataset=["folder:x/train", "folder:y/train", "folder:A", "folder:a"])
     )
     every = [point.params["dataset"] for point in sweep.points()]
-    for place, typed in enumerate(
+    for path, typed in enumerate(
         [
             f"folder:train@{every[0][14:20]}",
             f"folder:train@{every[1][14:22]}",
@@ -399,7 +399,7 @@ def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> 
     ):
         assert [
             point.params["dataset"] for point in filter_points(sweep, [("dataset", [typed])])
-        ] == [every[place]]
+        ] == [every[path]]
     with pytest.raises(
         Exception,
         match=f"folder:train matches nothing; available: folder:train@{every[0][14:20]}, ",

@@ -92,8 +92,8 @@ def test_the_command_line_can_be_pasted(arguments: list[str]) -> None:
     line = format_command_line(arguments)
     assert escape_controls(line) == line and "\n" not in line
     script = f"{line.replace('python -m gensweep', 'set --', 1)}; printf '%s\\0' \"$@\""
-    said = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout
-    assert said == b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+    message = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout
+    assert message == b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
     if all(map(str.isprintable, arguments)):
         assert shlex.split(line)[3:] == arguments
 
@@ -304,9 +304,9 @@ ALL = [case for case in itertools.product(ENCODINGS, TERMS, (0, 1, 80)) if case 
 def test_every_terminal_shows_what_it_can(encoding: str, term: str | None, width: int) -> None:
     command = [sys.executable, "-c", FAKE]
     with on_terminal(command, width, PYTHONIOENCODING=encoding, TERM=term) as (process, terminal):
-        said = read(terminal)
-        assert process.wait(60) == 0, said
-    text = said.decode(encoding)
+        message = read(terminal)
+        assert process.wait(60) == 0, message
+    text = message.decode(encoding)
     assert "begin" in text and "two failed" in text and "budget" in text
     assert "Traceback" not in text
     assert "\x1b[" not in text or term not in ("dumb", "unknown", None)
@@ -355,11 +355,13 @@ def test_closed_streams_get_no_file_of_results(sweep: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.slow
 def test_a_full_disk_behind_the_output_is_told_and_ends_no_run(sweep: str) -> None:
-    told = "warning: a part of the output could not be written: No space left on device\n"
+    message = "warning: a part of the output could not be written: No space left on device\n"
     ended = shell(f"{sweep} > /dev/full")
-    assert (ended.returncode, ended.stderr) == (0, f"after\n{told}")
+    assert (ended.returncode, ended.stderr) == (0, f"after\n{message}")
     ended = shell("gensweep list tables > /dev/full")
-    assert (ended.returncode, ended.stderr) == (1, told), "the output was all that it had to give"
+    assert (ended.returncode, ended.stderr) == (1, message), (
+        "the output was all that it had to give"
+    )
     assert shell("gensweep list tables 2> /dev/full > /dev/full").returncode == 1
 
 

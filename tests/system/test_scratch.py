@@ -25,34 +25,34 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    said = subprocess.run(
+    message = subprocess.run(
         [sys.executable, "-c", KILLED], capture_output=True, text=True
     ).stdout.strip()
-    left = Path(said)
+    left = Path(message)
     (left / "file").touch()
     mine = make_scratch()
     assert left.parent == mine.parent == tmp_path and not left.exists()
     _, host, boot, pid, started, _ = mine.name.split("-", 5)
     rebooted = tmp_path / f"gensweep-{host}-00000000-{pid}-{started}-x"
-    kept = [
+    stored = [
         tmp_path / f"gensweep-00000000-{boot}-1-0-another-host",
         tmp_path / "gensweep-of-somebody",
         tmp_path / f"gensweep-{host}-{boot}-{pid}-{started}-mine",
     ]
-    for folder in (rebooted, *kept):
+    for folder in (rebooted, *stored):
         folder.mkdir()
     link = tmp_path / f"gensweep-{host}-00000000-1-0-link"
-    link.symlink_to(kept[1])
+    link.symlink_to(stored[1])
     if os.geteuid() == 0:
         other = tmp_path / f"gensweep-{host}-00000000-1-0-another-user"
         other.mkdir()
         os.chown(other, 12345, -1)
-        kept.append(other)
+        stored.append(other)
     remove_abandoned()
     assert (
         not rebooted.exists()
         and link.is_symlink()
-        and all(folder.is_dir() for folder in (*kept, mine))
+        and all(folder.is_dir() for folder in (*stored, mine))
     )
     with open_scratch() as folder:
         assert folder.is_dir()

@@ -308,9 +308,9 @@ def test_at_any_moment_the_first_signal_ends_the_run(tmp_path: Path, root: Path)
             time.sleep(draw.uniform(0, 0.5))
             os.kill(process.pid, signal.SIGTERM)
             assert ended(process) == 128 + signal.SIGTERM
-        said = (tmp_path / "output").read_text()
-        assert "Traceback" not in said and "Exception ignored" not in said
-        assert said.splitlines()[-1].startswith("Stopped; finished work is saved. To continue: ")
+        message = (tmp_path / "output").read_text()
+        assert "Traceback" not in message and "Exception ignored" not in message
+        assert message.splitlines()[-1].startswith("Stopped; finished work is saved. To continue: ")
         assert {record.status for record in records(root).values()} <= {"ok"}
         assert not list(root.glob("points/*/claim.json"))
     assert call(*words).code == 0

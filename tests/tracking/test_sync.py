@@ -128,10 +128,10 @@ def test_runs_are_uploaded_once(root: Path, server: Server) -> None:
     """One that was logged offline, and one that was online and was cut off."""
     online = file(root, OTHER).parent
     online.rename(online.with_name(online.name.removeprefix("offline-")))
-    code, said = sync(root)
-    assert said == [
+    code, message = sync(root)
+    assert message == [
         f"2 runs to upload to p at {server.url}, 0 uploaded already, 2 {WITHOUT}.",
-        *said[1:-2],
+        *message[1:-2],
         "[2/2] uploaded",
         f"Uploaded 2 runs: {server.url}/team/p",
     ]
@@ -167,8 +167,8 @@ def test_a_dry_run_asks_nobody(root: Path, tmp_path: Path) -> None:
     ]
     environment = os.environ | {"WANDB_ENTITY": "us", "WANDB_BASE_URL": "http://127.0.0.1:9"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-    said = f"2 runs to upload to us/p, 0 uploaded already, 2 {WITHOUT}.\n  {PLAIN}\n  {OTHER}\n"
-    assert (done.stdout, done.stderr, done.returncode) == (said, "", 0)
+    message = f"2 runs to upload to us/p, 0 uploaded already, 2 {WITHOUT}.\n  {PLAIN}\n  {OTHER}\n"
+    assert (done.stdout, done.stderr, done.returncode) == (message, "", 0)
     assert not marks(root)
 
 
@@ -181,9 +181,9 @@ def test_without_a_login_nothing_is_started(
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", key)
     monkeypatch.setattr(syncing, "Upload", None)
-    code, said = sync(root)
-    assert (code, len(said), server.operations) == (2, 1, [])
-    assert text in said[0] and "wandb login" in said[0]
+    code, message = sync(root)
+    assert (code, len(message), server.operations) == (2, 1, [])
+    assert text in message[0] and "wandb login" in message[0]
 
 
 def test_a_netrc_is_a_login(
@@ -200,19 +200,19 @@ def test_a_netrc_is_a_login(
 def test_what_killed_processes_leave(root: Path, server: Server) -> None:
     """`PLAIN`: an attempt cut short, then a whole one. `OTHER`: one cut in its first record, then one never written
     to. `TABLE`: one never written to. Each is said once, and none is in the way of the others."""
-    whole = file(root, PLAIN).read_bytes()
-    earlier(file(root, PLAIN), whole[:-90])
-    cut = earlier(file(root, OTHER), whole[:60])
-    file(root, OTHER).write_bytes(whole[:7])
+    complete = file(root, PLAIN).read_bytes()
+    earlier(file(root, PLAIN), complete[:-90])
+    cut = earlier(file(root, OTHER), complete[:60])
+    file(root, OTHER).write_bytes(complete[:7])
     (root / "points" / TABLE / "wandb" / "offline-run-20260101_000000-x").mkdir(parents=True)
     (
         root / "points" / TABLE / "wandb" / "offline-run-20260101_000000-x" / "run-x.wandb"
-    ).write_bytes(whole[:7])
-    code, said = sync(root)
-    assert said[0] == (
+    ).write_bytes(complete[:7])
+    code, message = sync(root)
+    assert message[0] == (
         f"2 runs to upload to p at {server.url}, 0 uploaded already, 1 killed before anything was written, 1 {WITHOUT}."
     )
-    assert said[-3:] == [
+    assert message[-3:] == [
         f"Uploaded 1 run: {server.url}/team/p",
         "1 file uploaded as far as possible: cut short by the end of its process",
         f"left out: {cut} has no run: the file ends with an incomplete record",
@@ -236,9 +236,9 @@ def test_an_attempt_after_an_upload_is_uploaded_over_it(
     mark.rename(old.with_name(mark.name))
     before = [json.dumps({"_step": step, "old": True}) for step in EPOCHS[:2]]
     server.runs[f"us/q/{PLAIN}-abcdef"] = Run(lines=dict(enumerate(before)))
-    code, said = sync(root, "--wandb-entity", "us", "--wandb-project", "q")
-    assert (code, said[0].partition(",")[0]) == (0, f"1 run to upload to us/q at {server.url}")
-    assert said[-1] == f"Uploaded 1 run: {server.url}/us/q"
+    code, message = sync(root, "--wandb-entity", "us", "--wandb-project", "q")
+    assert (code, message[0].partition(",")[0]) == (0, f"1 run to upload to us/q at {server.url}")
+    assert message[-1] == f"Uploaded 1 run: {server.url}/us/q"
     lines = uploaded(server, PLAIN, "us/q").history
     assert [(line["_step"], "old" in line) for line in lines] == [(n, False) for n in EPOCHS]
 
@@ -252,11 +252,11 @@ def test_an_interrupted_upload_goes_on_without_duplicates(root: Path, server: Se
         return 500 if len(streams) > 3 else None
 
     server.fault = fault
-    code, said = sync(root, "--timeout", 1)
-    there = marks(root)
-    assert (code, len(there) < 2) == (1, True)
-    assert said[-1].startswith(f"{2 - len(there)} run")
-    assert "error: HTTP 500: " in said[-2]
+    code, message = sync(root, "--timeout", 1)
+    available = marks(root)
+    assert (code, len(available) < 2) == (1, True)
+    assert message[-1].startswith(f"{2 - len(available)} run")
+    assert "error: HTTP 500: " in message[-2]
     server.fault = lambda path, operation: None
     assert sync(root)[0] == 0
     assert [steps(uploaded(server, point)) for point in (PLAIN, OTHER)] == [EPOCHS, EPOCHS]
@@ -295,11 +295,11 @@ def test_faults(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, nam
     environment, server.fault, reason = FAULTS[name]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    code, said = sync(root, "--timeout", 1)
+    code, message = sync(root, "--timeout", 1)
     assert (code, marks(root)) == (1, set())
-    (error,) = [line for line in said if line.startswith("error: ")]
+    (error,) = [line for line in message if line.startswith("error: ")]
     assert reason in error
-    assert said[-1] == "2 runs are not uploaded; repeat the command to continue."
+    assert message[-1] == "2 runs are not uploaded; repeat the command to continue."
 
 
 def test_files_that_were_moved_are_no_failure_for_ever(
@@ -312,21 +312,21 @@ def test_files_that_were_moved_are_no_failure_for_ever(
     template.rename(gone)
     try:
         shutil.copytree(gone, root, ignore=shutil.ignore_patterns(PLAIN, OTHER))
-        code, said = sync(root)
+        code, message = sync(root)
     finally:
         gone.rename(template)
-    assert (code, marks(root)) == (0, {TABLE}), said
+    assert (code, marks(root)) == (0, {TABLE}), message
     assert (
-        said[-1].startswith("1 file uploaded as far as possible: ")
-        and "no such file or directory" in said[-1]
+        message[-1].startswith("1 file uploaded as far as possible: ")
+        and "no such file or directory" in message[-1]
     )
     assert steps(uploaded(server, TABLE)) == [*EPOCHS, 4]
 
 
 def test_points_in_training_are_left_alone(root: Path) -> None:
     with Ledger(root).claim(PLAIN, Process.get_current()):
-        code, said = sync(root, "--dry-run")
-    assert (code, said) == (
+        code, message = sync(root, "--dry-run")
+    assert (code, message) == (
         0,
         [
             f"1 run to upload to p, 0 uploaded already, 1 in training and skipped this time, 2 {WITHOUT}.",
@@ -346,9 +346,9 @@ def test_a_signal_ends_the_upload(root: Path, server: Server) -> None:
         time.sleep(0.05)
     (child,) = children(process.pid)
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=20)[0]
+    output = process.communicate(timeout=20)[0]
     assert process.returncode == 128 + signal.SIGTERM
-    assert "Stopped; finished work is saved. To continue: python -m gensweep sync" in said
+    assert "Stopped; finished work is saved. To continue: python -m gensweep sync" in output
     assert marks(root) == {PLAIN}
     assert not Path(f"/proc/{child}").exists()
 
@@ -361,10 +361,10 @@ def test_batches(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) ->
     """One point a process: the failure of one is no reason to leave out the other, if that gets there."""
     monkeypatch.setattr(syncing, "MAX_BATCH_POINTS", 1)
     server.fault = lambda path, operation: 403 if f"{OTHER}-abcdef/file_stream" in path else None
-    code, said = sync(root)
+    code, message = sync(root)
     assert (code, marks(root)) == (1, {PLAIN})
-    assert f"Uploaded 1 run: {server.url}/team/p" in said
-    assert said[-1] == "1 run is not uploaded; repeat the command to continue."
+    assert f"Uploaded 1 run: {server.url}/team/p" in message
+    assert message[-1] == "1 run is not uploaded; repeat the command to continue."
 
 
 def test_a_wandb_that_does_not_start(
@@ -373,6 +373,6 @@ def test_a_wandb_that_does_not_start(
     (tmp_path / "python").write_text("#!/bin/sh\necho no wandb here\nexit 3\n")
     (tmp_path / "python").chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    code, said = sync(root)
-    assert (code, said[-2]) == (1, "error: wandb sync ended with status 3: no wandb here")
-    assert said[-1] == "2 runs are not uploaded; repeat the command to continue."
+    code, message = sync(root)
+    assert (code, message[-2]) == (1, "error: wandb sync ended with status 3: no wandb here")
+    assert message[-1] == "2 runs are not uploaded; repeat the command to continue."

@@ -151,7 +151,7 @@ def test_a_run_holds_config_history_summary_and_media(root: Path) -> None:
         )
         assert run["git"]["commit"] == record.versions["commit"]
         config = run["config"]["update"]
-        made = {"versions": record.versions, "commit": record.versions["commit"]}
+        built = {"versions": record.versions, "commit": record.versions["commit"]}
         names = {
             "point": point.id,
             "cell": point.cell,
@@ -159,7 +159,7 @@ def test_a_run_holds_config_history_summary_and_media(root: Path) -> None:
             "sweep": "tiny",
             "model": point.model,
         }
-        assert point.params | names | made == {
+        assert point.params | names | built == {
             key: config[key] for key in config.keys() - {"hardware", "_wandb"}
         }
         check_steps(lines, root, point)
@@ -431,7 +431,7 @@ def trained_with_trouble(root: Path, points: list[Point], logged: Tracking = ON)
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         pytest.param(lambda path, operation: 500, "HTTP 500", id="500s"),
         pytest.param(lambda path, operation: HANG, "imed out", id="hangs"),
@@ -445,12 +445,12 @@ def trained_with_trouble(root: Path, points: list[Point], logged: Tracking = ON)
 )
 @pytest.mark.usefixtures("hasty")
 def test_what_fails_online_is_whole_offline(
-    root: Path, server: Server, fault: Any, said: str
+    root: Path, server: Server, fault: Any, message: str
 ) -> None:
     server.fault = fault
     points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
     warning = trained_with_trouble(root, points)
-    assert said in warning and "logged offline instead" in warning
+    assert message in warning and "logged offline instead" in warning
     for point in points:
         folder = run_folder(root, point)
         assert folder.name.startswith("offline-run-")
@@ -459,17 +459,18 @@ def test_what_fails_online_is_whole_offline(
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [(None, "wandb login"), ("short", "API key"), ("b" * 40, "permission denied")]
+    ("key", "message"),
+    [(None, "wandb login"), ("short", "API key"), ("b" * 40, "permission denied")],
 )
 def test_without_a_good_login_everything_is_logged_offline(
-    root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, key: str | None, said: str
+    root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, key: str | None, message: str
 ) -> None:
     if key is None:
         monkeypatch.delenv("WANDB_API_KEY")
     else:
         monkeypatch.setenv("WANDB_API_KEY", key)
     warning = trained_with_trouble(root, [POINT])
-    assert said in warning
+    assert message in warning
     check_steps(inspected(run_folder(root)), root)
 
 
@@ -485,10 +486,10 @@ def test_without_any_server_everything_is_logged_offline(
 
 def helper_process() -> int:
     """W&B's helper process of this process."""
-    found = subprocess.run(
+    result = subprocess.run(
         ["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True, text=True, check=True
     )
-    return int(found.stdout.split()[-1])
+    return int(result.stdout.split()[-1])
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # W&B does not wait for a process that died
@@ -545,12 +546,12 @@ def test_a_helper_process_that_is_stuck_is_left_behind(
 
 
 def test_a_full_disk_is_one_warning(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = wandb_run.is_complete
+    complete = wandb_run.is_complete
 
     def cut(path: Path) -> bool:
         with path.open("r+b") as file:
             file.truncate(path.stat().st_size - 1)
-        return whole(path)
+        return complete(path)
 
     monkeypatch.setattr(wandb_run, "is_complete", cut)
     monkeypatch.setattr(wandb_run, "WRITE_SECONDS", 0.1)
@@ -684,13 +685,13 @@ def test_a_project_that_wandb_would_refuse_is_found_first(
 
 
 def test_a_user_s_own_config_says_what_is_wrong_in_it(root: Path) -> None:
-    own = {**TINY, "tracking": {"mode": OFFLINE}}
-    train_text_to_text(own | {"results": str(root)}, None, lambda report: None)
+    mine = {**TINY, "tracking": {"mode": OFFLINE}}
+    train_text_to_text(mine | {"results": str(root)}, None, lambda report: None)
     check_steps(inspected(run_folder(root)), root)
     with pytest.raises(UserError, match="results"):
-        train_text_to_text(own, None, lambda report: None)
+        train_text_to_text(mine, None, lambda report: None)
     with pytest.raises(UserError, match=r"'mod'.*mode"):
-        train_text_to_text(own | {"tracking": {"mod": OFFLINE}}, None, lambda report: None)
+        train_text_to_text(mine | {"tracking": {"mod": OFFLINE}}, None, lambda report: None)
 
 
 def test_without_a_results_folder_nothing_is_logged(

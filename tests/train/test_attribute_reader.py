@@ -31,8 +31,8 @@ def toy(count: int = 900) -> DatasetArrays:
     codes = np.stack([rng.integers(0, size, count) for size in (3, 2, 4)], 1).astype(np.uint8)
     pictures = np.full((count, 3, 64, 64), 128, np.uint8)
     lefts = rng.integers(4, 40, count)
-    for picture, (colour, place, _), left in zip(pictures, codes, lefts, strict=True):
-        top = 8 + 28 * int(place)
+    for picture, (colour, index, _), left in zip(pictures, codes, lefts, strict=True):
+        top = 8 + 28 * int(index)
         picture[:, top : top + 20, left : left + 20] = COLOURS[colour][:, None, None]
     attributes = {
         "colour": ("red", "green", "blue"),
@@ -207,14 +207,14 @@ def test_few_test_pictures_train_no_reader(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_training_measures_attributes_with_one_reader(
     monkeypatch: pytest.MonkeyPatch, reader: AttributeReader, data: DatasetArrays
 ) -> None:
-    asked: list[DatasetArrays] = []
+    requested: list[DatasetArrays] = []
     monkeypatch.setitem(
-        tools.TOOLS, "attribute_reader", lambda prepared: (asked.append(prepared), reader)[1]
+        tools.TOOLS, "attribute_reader", lambda prepared: (requested.append(prepared), reader)[1]
     )
     chosen = [replace(METRICS[name], min_examples=1) for name in NAMES]
     monkeypatch.setattr(evaluation, "list_metrics", lambda outputs, split: chosen)
     run = training("vae")
     values = run.test()
     assert {f"test/{name}" for name in NAMES if "distance" not in name} <= values.keys()
-    assert len(asked) == 1
+    assert len(requested) == 1
     assert run.get_attributes()[metrics.SAMPLES].shape[1] == 4

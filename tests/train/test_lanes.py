@@ -21,7 +21,7 @@ MIXED: list[tuple[int, dict[str, Any]]] = [
     (0, {}), (1, {}), (2, {"train_fraction": 0.5}), (3, {"lr": 0.01}), (4, {"train_fraction": 0.2}),
 ]  # fmt: skip
 """Seeds and what else differs: 20, 11 and 4 examples, which are 3, 2 and 1 steps with last ones of 4, 3 and 4."""
-WHOLE: list[tuple[int, dict[str, Any]]] = [
+COMPLETE: list[tuple[int, dict[str, Any]]] = [
     (0, {}), (6, {"muon_lr": 0.1}), (2, {"train_fraction": 0.46}), (3, {"lr": 0.01}), (4, {}),
 ]  # fmt: skip
 """20 and 10 examples; seeds of which none has a unit so near to its ReLU's edge that rounding turns it."""
@@ -35,8 +35,10 @@ MUON: dict[str, Any] = {
 directions out of rounding errors, which no two ways to add up have in common."""
 
 
-def made(model: str, spec: list[tuple[int, dict[str, Any]]], **params: Any) -> list[Training]:
-    return [training(model, seed, **{"epochs": EPOCHS} | params | own) for seed, own in spec]
+def make_trainings(
+    model: str, spec: list[tuple[int, dict[str, Any]]], **params: Any
+) -> list[Training]:
+    return [training(model, seed, **{"epochs": EPOCHS} | params | mine) for seed, mine in spec]
 
 
 def run(trainings: list[Training], epochs: int = EPOCHS, lanes: Lanes | None = None) -> list[Any]:
@@ -82,12 +84,12 @@ def equal(one: Any, other: Any) -> bool:
 @pytest.mark.parametrize("model", list(MODELS))
 class TestLanes:
     @pytest.mark.parametrize(
-        ("spec", "params"), [(MIXED, {}), (WHOLE, MUON)], ids=["adam", "muon_clipped_scheduled"]
+        ("spec", "params"), [(MIXED, {}), (COMPLETE, MUON)], ids=["adam", "muon_clipped_scheduled"]
     )
     def test_each_equals_its_point_alone(
         self, model: str, spec: list, params: dict[str, Any]
     ) -> None:
-        lanes, alone = made(model, spec, **params), made(model, spec, **params)
+        lanes, alone = make_trainings(model, spec, **params), make_trainings(model, spec, **params)
         run(lanes)
         for lane, other in zip(lanes, alone, strict=True):
             run([other])
@@ -96,19 +98,19 @@ class TestLanes:
 
     def test_one_that_diverges_stops_alone(self, model: str) -> None:
         spec = [(0, {}), (1, {"lr": 1e38}), (2, {})]
-        lanes, together = made(model, spec, lr=1e-3), Lanes()
+        lanes, together = make_trainings(model, spec, lr=1e-3), Lanes()
         first = together.run_epoch(lanes)
         assert isinstance(first[1], DivergedError) and "not finite in epoch 1" in str(first[1])
         left = [lanes[0], lanes[2]]
         together.run_epoch(left)
-        for lane, (seed, own) in zip(left, [spec[0], spec[2]], strict=True):
-            (alone,) = made(model, [(seed, own)], lr=1e-3)
+        for lane, (seed, mine) in zip(left, [spec[0], spec[2]], strict=True):
+            (alone,) = make_trainings(model, [(seed, mine)], lr=1e-3)
             run([alone])
             close(lane, alone)
         assert lanes[1].epoch == 0 and not lanes[1].history
 
     def test_an_unchanged_pack_resumes_bit_for_bit(self, model: str) -> None:
-        straight, stopped, resumed = (made(model, MIXED, **MUON) for _ in range(3))
+        straight, stopped, resumed = (make_trainings(model, MIXED, **MUON) for _ in range(3))
         run(straight)
         run(stopped, epochs=1)
         for fresh, old in zip(resumed, stopped, strict=True):
@@ -120,22 +122,22 @@ class TestLanes:
 
     def test_may_be_packed_anew_after_a_stop(self, model: str) -> None:
         """Lanes 0, 1, 2 together and then 0 alone and 1, 2 together."""
-        whole, parts = made(model, MIXED[:3]), made(model, MIXED[:3])
-        run(whole)
-        stopped = made(model, MIXED[:3])
+        complete, parts = make_trainings(model, MIXED[:3]), make_trainings(model, MIXED[:3])
+        run(complete)
+        stopped = make_trainings(model, MIXED[:3])
         run(stopped, epochs=1)
         for fresh, old in zip(parts, stopped, strict=True):
             fresh.load_state_dict(state(old))
         run(parts[:1], epochs=1)
         run(parts[1:], epochs=1)
-        for one, other in zip(whole, parts, strict=True):
+        for one, other in zip(complete, parts, strict=True):
             close(one, other)
 
     def test_a_checkpoint_holds_one_lane(self, model: str) -> None:
         """As large as that of a point alone, though the lane's tensors lie among others'."""
         sizes = []
         for count in (1, 4):
-            lanes = made(model, [(seed, {}) for seed in range(count)])
+            lanes = make_trainings(model, [(seed, {}) for seed in range(count)])
             run(lanes, epochs=1)
             file = io.BytesIO()
             checkpoint.save(file, "point", lanes[0].state_dict())
@@ -144,7 +146,10 @@ class TestLanes:
 
 
 def test_one_alone_runs_plain() -> None:
-    (one,), (other,) = made("text_to_text", MIXED[:1]), made("text_to_text", MIXED[:1])
+    (one,), (other,) = (
+        make_trainings("text_to_text", MIXED[:1]),
+        make_trainings("text_to_text", MIXED[:1]),
+    )
     run([one])
     for _ in range(EPOCHS):
         other.run_epoch()
@@ -153,15 +158,15 @@ def test_one_alone_runs_plain() -> None:
 
 def test_lanes_share_the_datas_copy_on_the_device() -> None:
     wanted, first = point("cae"), training("cae")
-    beside = Training(
+    alongside = Training(
         wanted.model_config(), wanted.data_config(), 1, few(wanted), CPU, share_with=first
     )
-    assert beside.batches is first.batches
+    assert alongside.batches is first.batches
 
 
 def test_nothing_is_computed_for_a_lane_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """20, 11 and 4 examples in batches of 8, longest first: 8 8 and 4, 8 and 3, 4."""
-    lanes = made(
+    lanes = make_trainings(
         "text_to_text", [(0, {}), (1, {"train_fraction": 0.5}), (2, {"train_fraction": 0.2})]
     )
     seen: list[tuple[int, int]] = []

@@ -41,7 +41,7 @@ def noted_products(network: torch.nn.Module) -> list[torch.dtype]:
     seen: list[torch.dtype] = []
     for module in network.modules():
         if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d):
-            module.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+            module.register_forward_hook(lambda module, inputs, built: seen.append(built.dtype))
     return seen
 
 
@@ -53,7 +53,8 @@ def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> s
 class TestBfloat16:
     def test_trains_with_other_numbers_than_float32(self, name: str) -> None:
         runs = [
-            training(name, precision=asked, **NOISY.get(name, {})) for asked in (FLOAT32, BFLOAT16)
+            training(name, precision=requested, **NOISY.get(name, {}))
+            for requested in (FLOAT32, BFLOAT16)
         ]
         before = {key: value.clone() for key, value in runs[1].network.state_dict().items()}
         plain, mixed = (run.run_epoch() for run in runs)
@@ -76,9 +77,9 @@ class TestBfloat16:
             assert kinds(logged) == {torch.float32}
         assert kinds(dict(run.network.named_parameters())) == {torch.float32}
         moments = [
-            kept for optimizer in run.optimizers.values() for kept in optimizer.state.values()
+            stored for optimizer in run.optimizers.values() for stored in optimizer.state.values()
         ]
-        assert moments and {kind for kept in moments for kind in kinds(kept)} == {torch.float32}
+        assert moments and {kind for stored in moments for kind in kinds(stored)} == {torch.float32}
 
     def test_gives_float32_losses_to_what_reduces_them(self, name: str) -> None:
         """The network's own: a mean taken in bfloat16 and converted afterwards would have three digits."""
@@ -98,11 +99,11 @@ class TestBfloat16:
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Validation, test, samples, one batch."""
-        run, asked = training(name, precision=BFLOAT16), []
+        run, requested = training(name, precision=BFLOAT16), []
 
-        def noted(inner: Callable[..., Any], *given: Any) -> Any:
-            asked.append(torch.is_autocast_enabled("cpu"))
-            return inner(*given)
+        def noted(inner: Callable[..., Any], *value: Any) -> Any:
+            requested.append(torch.is_autocast_enabled("cpu"))
+            return inner(*value)
 
         for method in ("evaluate", "samples"):
             monkeypatch.setattr(run.network, method, partial(noted, getattr(run.network, method)))
@@ -110,7 +111,7 @@ class TestBfloat16:
         run.test()
         run.make_samples()
         run.predict(batch(name, 2), ())
-        assert asked == [True] * 4
+        assert requested == [True] * 4
 
     def test_goes_around_vmap(self, name: str) -> None:
         """Lanes batched in bfloat16: losses as of each lane alone, gradients with bfloat16's three digits."""
@@ -133,7 +134,7 @@ class TestBfloat16:
 
 class TestResolve:
     @pytest.mark.parametrize(
-        ("asked", "native", "found"),
+        ("requested", "native", "result"),
         [
             ("auto", True, BFLOAT16),
             ("auto", False, FLOAT32),
@@ -143,8 +144,10 @@ class TestResolve:
             (BFLOAT16, False, BFLOAT16),
         ],
     )
-    def test_only_auto_depends_on_the_device(self, asked: str, native: bool, found: str) -> None:
-        assert resolve_precision(asked, native) == found
+    def test_only_auto_depends_on_the_device(
+        self, requested: str, native: bool, result: str
+    ) -> None:
+        assert resolve_precision(requested, native) == result
 
     @pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16", "bf16"])
     def test_a_processor_has_it_that_has_one_of_its_instructions(self, flag: str) -> None:
@@ -192,21 +195,25 @@ class TestPoint:
     def test_float32_is_no_part_of_the_id_and_what_is_asked_for_else_is(self, name: str) -> None:
         base = Point.make(name, {}, 0)
         ids = {
-            asked: Point.make(name, {"precision": asked}, 0).id
-            for asked in ("auto", FLOAT32, BFLOAT16)
+            requested: Point.make(name, {"precision": requested}, 0).id
+            for requested in ("auto", FLOAT32, BFLOAT16)
         }
         assert ids[FLOAT32] == base.id and base.params["precision"] == FLOAT32
         assert len(set(ids.values())) == 3
 
-    @pytest.mark.parametrize("asked", ["auto", FLOAT32, BFLOAT16])
-    def test_the_record_says_what_it_was(self, asked: str, root: Path) -> None:
+    @pytest.mark.parametrize("requested", ["auto", FLOAT32, BFLOAT16])
+    def test_the_record_says_what_it_was(self, requested: str, root: Path) -> None:
         point_ = Point(
-            "text_to_text", point("text_to_text", precision=asked, train_fraction=0.02).params, 0
+            "text_to_text",
+            point("text_to_text", precision=requested, train_fraction=0.02).params,
+            0,
         )
         train([point_], root)
         (record,) = records(root).values()
-        assert record.params["precision"] == asked
-        assert record.hardware["precision"] == resolve_precision(asked, has_native_bfloat16(CPU))
+        assert record.params["precision"] == requested
+        assert record.hardware["precision"] == resolve_precision(
+            requested, has_native_bfloat16(CPU)
+        )
         serves = kernels.is_available(torch.zeros(1))
         assert record.hardware["kernels"] == ("C" if serves else "PyTorch")
         assert find_point(record.id, root).point == point_
@@ -236,8 +243,8 @@ def test_results_in_bfloat16_are_those_in_float32(name: str) -> None:
     params, metrics = REAL[name]
     prepared = Point.make(name, params, 0).data_config().prepare()
 
-    def tested(seed: int, asked: str, epochs: int) -> dict[str, float]:
-        wanted = Point.make(name, params | {"precision": asked}, seed)
+    def tested(seed: int, requested: str, epochs: int) -> dict[str, float]:
+        wanted = Point.make(name, params | {"precision": requested}, seed)
         run = Training(wanted.model_config(), wanted.data_config(), seed, prepared, CPU)
         while run.epoch < epochs:
             run.run_epoch()
@@ -245,15 +252,19 @@ def test_results_in_bfloat16_are_those_in_float32(name: str) -> None:
 
     before = tested(0, FLOAT32, 0)
     ends = {
-        asked: [tested(seed, asked, params["epochs"]) for seed in SEEDS]
-        for asked in (FLOAT32, BFLOAT16)
+        requested: [tested(seed, requested, params["epochs"]) for seed in SEEDS]
+        for requested in (FLOAT32, BFLOAT16)
     }
     for metric in (f"test/{judged}" for judged in metrics):
-        plain, mixed = ([end[metric] for end in ends[asked]] for asked in (FLOAT32, BFLOAT16))
+        plain, mixed = (
+            [end[metric] for end in ends[requested]] for requested in (FLOAT32, BFLOAT16)
+        )
         assert abs(statistics.mean(mixed) - statistics.mean(plain)) <= statistics.stdev(plain), (
             metric
         )
         assert plain != mixed
     assert all(
-        end["test/loss"] < 0.97 * before["test/loss"] for asked in ends for end in ends[asked]
+        end["test/loss"] < 0.97 * before["test/loss"]
+        for requested in ends
+        for end in ends[requested]
     )

@@ -50,10 +50,10 @@ def toy(apart: bool = True, count: int = 200) -> DatasetArrays:
     def choose(codes: np.ndarray) -> np.ndarray:
         glyphs = np.empty(codes.shape, np.int32)
         for (row, column), code in np.ndenumerate(codes):
-            own = np.flatnonzero(shown == code)
-            if apart and len(own) > 1:
-                own = own[-1:] if test[row] else own[:-1]
-            glyphs[row, column] = rng.choice(own)
+            mine = np.flatnonzero(shown == code)
+            if apart and len(mine) > 1:
+                mine = mine[-1:] if test[row] else mine[:-1]
+            glyphs[row, column] = rng.choice(mine)
         return glyphs
 
     rows = {
@@ -127,8 +127,8 @@ class TestGlyphs:
     def test_do_not_depend_on_how_much_a_point_trains_on(self) -> None:
         """What is read is judged alike for every training set of one dataset."""
         some = few(point("text_to_image", train_fraction=0.1))
-        whole = few(point("text_to_image"))
-        assert compute_digest(*split_glyphs(some)) == compute_digest(*split_glyphs(whole))
+        complete = few(point("text_to_image"))
+        assert compute_digest(*split_glyphs(some)) == compute_digest(*split_glyphs(complete))
 
 
 class TestReader:
@@ -247,8 +247,8 @@ class TestCache:
     ) -> None:
         first = load_reader(toy())
         (path,) = (cache / "readers").glob("*.pt")
-        whole = path.read_bytes()
-        changed = whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:]
+        complete = path.read_bytes()
+        changed = complete[:3000] + bytes([complete[3000] ^ 1]) + complete[3001:]
         path.write_bytes(changed if damage is None else damage)
         with caplog.at_level(logging.WARNING):
             assert same(load_reader(toy()), first)
@@ -298,18 +298,18 @@ class TestTraining:
     def test_asks_for_a_reader_once_and_never_where_nothing_is_read(
         self, monkeypatch: pytest.MonkeyPatch, glyphs: tuple[Glyphs, Glyphs], reader: Reader
     ) -> None:
-        asked: list[DatasetArrays] = []
+        requested: list[DatasetArrays] = []
         from gensweep.train import tools
 
         monkeypatch.setitem(
-            tools.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1]
+            tools.TOOLS, "reader", lambda prepared: (requested.append(prepared), reader)[1]
         )
         run = training("text_to_image")
         run.evaluate("validation")
         run.test()
-        assert [prepared.rows for prepared in asked] == [few(point("text_to_image")).rows]
+        assert [prepared.rows for prepared in requested] == [few(point("text_to_image")).rows]
         training("image_to_text").test()
-        assert len(asked) == 1
+        assert len(requested) == 1
 
     def test_what_was_read_is_an_output(self) -> None:
         run = training("text_to_image")
@@ -325,12 +325,12 @@ class TestTraining:
         self, monkeypatch: pytest.MonkeyPatch, model: str
     ) -> None:
         run = training(model)
-        asked: list[str] = []
+        requested: list[str] = []
         evaluate = run.compute_outputs
         monkeypatch.setattr(
             run,
             "compute_outputs",
-            lambda split, names: (asked.append(split), evaluate(split, names))[1],
+            lambda split, names: (requested.append(split), evaluate(split, names))[1],
         )
         afresh = run.get_answers()
         run.test()
@@ -340,16 +340,16 @@ class TestTraining:
             == {"query", "answer", "read" if run.is_read else "predicted"}
         )
         assert all(torch.equal(codes, afresh[name]) for name, codes in run.get_answers().items())
-        assert asked == ["test", "test"]
+        assert requested == ["test", "test"]
         run.run_epoch()
         run.get_answers()
-        assert asked == ["test", "test", "validation", "test"]
+        assert requested == ["test", "test", "validation", "test"]
 
 
 def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    requested: list[Any] = []
 
     class Child:
         """In place of a process, which would import torch: runs here, at its start."""
@@ -358,14 +358,14 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
             self.target, self.args = target, args
 
         def start(self) -> None:
-            asked.append([each.model for each in self.args[0]])
+            requested.append([each.model for each in self.args[0]])
             self.target(*self.args)
 
         def terminate(self) -> None:
-            asked.append("terminated")
+            requested.append("terminated")
 
         def join(self) -> None:
-            asked.append("joined")
+            requested.append("joined")
 
     drawn, written = point("text_to_image"), point("text_to_text")
     ready = {drawn.data_key: few(drawn), written.data_key: few(written)}
@@ -378,4 +378,4 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
     for _ in range(2):
         with warmup.train_readers_in_background([written, drawn, drawn], ready):
             assert is_reader_cached(ready[drawn.data_key])
-    assert asked == [["text_to_image"], "terminated", "joined"]
+    assert requested == [["text_to_image"], "terminated", "joined"]

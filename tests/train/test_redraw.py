@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_lanes import MIXED, close, equal, made, run, state
+from test_lanes import MIXED, close, equal, make_trainings, run, state
 from tiny import few, point, training
 
 from gensweep.core.dataset import DatasetArrays, select_training_rows
@@ -30,9 +30,9 @@ DATA = DatasetArrays(
 """Pictures 0 to 3 show the character 1, and 4 to 6 the character 2; the last example shows 3 and 6."""
 
 
-def draw(rows: list[int], asked: list[int], seed: int = 0) -> np.ndarray:
+def draw(rows: list[int], requested: list[int], seed: int = 0) -> np.ndarray:
     redraw = Redraw(DATA, "query_pictures", np.array(rows))
-    return redraw.draw(torch.tensor(asked), torch.Generator().manual_seed(seed)).numpy()
+    return redraw.draw(torch.tensor(requested), torch.Generator().manual_seed(seed)).numpy()
 
 
 def list_inputs(run_: Training) -> list[torch.Tensor]:
@@ -92,8 +92,8 @@ class TestTraining:
         run_, data = training(model, redraw=True, train_fraction=0.3), few(point(model))
         indices, _ = data.lookups[FIELDS[model]]
         rows = select_training_rows(data.split, 0.3)
-        own = set(data.rows[indices][rows].ravel().tolist())
-        assert set(torch.cat(list_inputs(run_)).ravel().tolist()) <= own
+        mine = set(data.rows[indices][rows].ravel().tolist())
+        assert set(torch.cat(list_inputs(run_)).ravel().tolist()) <= mine
 
     def test_validation_test_and_samples_stay(
         self, model: str, monkeypatch: pytest.MonkeyPatch
@@ -115,16 +115,16 @@ class TestTraining:
         assert replaced and not any(replaced)
 
     def test_resumed_equals_never_stopped_bit_for_bit(self, model: str) -> None:
-        whole, resumed = (training(model, redraw=True, epochs=2) for _ in range(2))
-        whole.run_epoch()
-        resumed.load_state_dict(state(whole))
-        whole.run_epoch()
+        complete, resumed = (training(model, redraw=True, epochs=2) for _ in range(2))
+        complete.run_epoch()
+        resumed.load_state_dict(state(complete))
+        complete.run_epoch()
         resumed.run_epoch()
-        assert equal(state(whole), state(resumed)) and whole.test() == resumed.test()
+        assert equal(state(complete), state(resumed)) and complete.test() == resumed.test()
 
     def test_each_lane_equals_its_point_alone(self, model: str) -> None:
         """Though lanes of other training sets draw from other pictures."""
-        lanes, alone = (made(model, MIXED, redraw=True) for _ in range(2))
+        lanes, alone = (make_trainings(model, MIXED, redraw=True) for _ in range(2))
         run(lanes)
         for lane, other in zip(lanes, alone, strict=True):
             run([other])

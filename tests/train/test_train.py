@@ -61,10 +61,10 @@ class TestGenerator:
 
     def test_no_two_purposes_share_random_numbers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """But for validation, which sees the same noise after each epoch."""
-        asked: Counter[tuple[Any, ...]] = Counter()
+        requested: Counter[tuple[Any, ...]] = Counter()
 
         def noted(*key: Any) -> torch.Generator:
-            asked[key] += 1
+            requested[key] += 1
             return make_generator(*key)
 
         monkeypatch.setattr(random_streams, "make_generator", noted)
@@ -73,9 +73,9 @@ class TestGenerator:
             run.run_epoch()
         run.test()
         run.make_samples()
-        assert asked.pop((5, "validation")) == 2
+        assert requested.pop((5, "validation")) == 2
         assert (
-            set(asked.values()) == {1} and len(asked) == 7
+            set(requested.values()) == {1} and len(requested) == 7
         )  # weights, test, samples, order and noise twice
 
 
@@ -169,9 +169,9 @@ class TestExamples:
     ) -> None:
         """20 training examples at once, or 8, 8 and 4."""
         run = training(MODEL)
-        whole = run.evaluate("train")
+        complete = run.evaluate("train")
         monkeypatch.setattr(type(run.model), "evaluation_batch", 8)
-        assert run.evaluate("train") == pytest.approx(whole, rel=1e-6)
+        assert run.evaluate("train") == pytest.approx(complete, rel=1e-6)
         assert [len(rows) for rows in spy.batches] == [20, 8, 8, 4]
 
     def test_the_training_loss_is_a_mean_over_examples(self) -> None:
@@ -225,7 +225,7 @@ class TestEvaluation:
         names = ("sample_features_random_vgg", "picture_features_random_vgg")
         entries = {name: replace(DERIVED[name], compute=derive) for name in names}
         monkeypatch.setattr(tools, "DERIVED", entries)
-        for least, expected in ((3, {}), (2, {"test/one": 2.0})):
+        for smallest, expected in ((3, {}), (2, {"test/one": 2.0})):
             one = Metric(
                 "one",
                 names,
@@ -234,24 +234,30 @@ class TestEvaluation:
                 "test",
                 "",
                 lambda outputs: float(len(outputs[names[0]])),
-                least,
+                smallest,
             )
             monkeypatch.setattr(evaluation, "list_metrics", lambda outputs, split, one=one: [one])
             assert training("vae").evaluate("test") == expected
-            assert sizes == ([] if least == 3 else [2, 2])
+            assert sizes == ([] if smallest == 3 else [2, 2])
 
     @pytest.mark.parametrize("name", ["cae", "vae", "gan", "text_to_image"])
     def test_keeps_no_pictures_in_memory(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        kept: set[str] = set()
+        stored: set[str] = set()
         outputs = Training.compute_outputs
 
         def noted(run: Training, split: str, names: Collection[str]) -> dict[str, torch.Tensor]:
-            kept.update(names)
+            stored.update(names)
             return outputs(run, split, names)
 
         monkeypatch.setattr(Training, "compute_outputs", noted)
         training(name).test()
-        assert kept and not kept & {"sample", "picture", "reconstruction", "generated", "target"}
+        assert stored and not stored & {
+            "sample",
+            "picture",
+            "reconstruction",
+            "generated",
+            "target",
+        }
 
     def test_can_be_asked_for_outputs_alone(self) -> None:
         run = training("image_to_text")
@@ -272,15 +278,15 @@ class TestHistory:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Two epochs of three steps, of two players each."""
-        asked: list[tuple[int, int]] = []
+        requested: list[tuple[int, int]] = []
 
         def noted(config: object, step: int, total: int) -> float:
-            asked.append((step, total))
+            requested.append((step, total))
             return 1.0
 
         monkeypatch.setattr(optimizers, "compute_rate_factor", noted)
         trained("gan", epochs=2)
-        assert asked == [(step, 6) for step in range(6) for _ in range(2)]
+        assert requested == [(step, 6) for step in range(6) for _ in range(2)]
 
     def test_an_epoch_that_diverges_is_not_counted(self) -> None:
         run = training(MODEL, epochs=5, lr=1e38)
@@ -430,16 +436,18 @@ class TestCheckpoint:
             checkpoint.load(path, "p-2", CPU)
 
     def test_cut_short_anywhere_is_refused(self, path: Path) -> None:
-        whole = path.read_bytes()
-        for kept in range(0, len(whole), 37):
-            path.write_bytes(whole[:kept])
+        complete = path.read_bytes()
+        for stored in range(0, len(complete), 37):
+            path.write_bytes(complete[:stored])
             with pytest.raises(checkpoint.CheckpointError, match=r"checkpoint\.pt cannot be read"):
                 checkpoint.load(path, "p-1", CPU)
 
     def test_a_changed_byte_anywhere_is_noticed(self, path: Path) -> None:
-        whole = path.read_bytes()
-        for place in range(0, len(whole), 37):
-            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        complete = path.read_bytes()
+        for index in range(0, len(complete), 37):
+            path.write_bytes(
+                complete[:index] + bytes([complete[index] ^ 1]) + complete[index + 1 :]
+            )
             with pytest.raises(checkpoint.CheckpointError, match=r"checkpoint\.pt cannot be read"):
                 checkpoint.load(path, "p-1", CPU)
 
@@ -494,11 +502,11 @@ class TestSamples:
     def test_captions_stand_under_their_pictures(self) -> None:
         pictures = torch.ones(2, 1, 28, 84)
         image = drawn(Samples(pictures, ["", "46  (right)"], columns=1))
-        place = SCALE * 28 + LINE_HEIGHT + MARGIN
-        assert image.shape[0] == 2 * place + MARGIN
+        index = SCALE * 28 + LINE_HEIGHT + MARGIN
+        assert image.shape[0] == 2 * index + MARGIN
         ink = image.min(axis=(1, 2)) < 128
-        assert not ink[: place + MARGIN + SCALE * 28].any()
-        assert ink[place + MARGIN + SCALE * 28 :].any()
+        assert not ink[: index + MARGIN + SCALE * 28].any()
+        assert ink[index + MARGIN + SCALE * 28 :].any()
 
     def test_numbers_beyond_black_and_white_are_clipped(self) -> None:
         image = drawn(Samples(torch.tensor([-0.5, 1.5]).reshape(2, 1, 1, 1)))
