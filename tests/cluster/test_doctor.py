@@ -105,7 +105,7 @@ def test_a_root_that_cannot_be_used_is_a_failure_with_a_remedy(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("reported", "noted"), [({}, False), ({"compiler": True}, False), ({"compiler": False}, True)]
 )
-def test_a_node_without_a_compiler_is_told_and_one_that_does_not_say_is_not(
+def test_a_node_without_a_compiler_is_noted_and_a_node_without_an_answer_is_not(
     reported: dict[str, bool], noted: bool, tmp_path: Path
 ) -> None:
     """As one with earlier code, whose other answers are still to be read."""
@@ -129,7 +129,9 @@ def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert select_findings(findings, "disk", OK)["here"][0].startswith("more than 50 GB free in ")
 
 
-def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_is_detected_and_its_key_not_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret, file = "0123456789abcdef" * 2, tmp_path / "netrc"
     monkeypatch.setenv("NETRC", str(file))
     monkeypatch.delenv("WANDB_MODE")
@@ -187,7 +189,7 @@ def test_a_root_that_is_not_shared_is_found_and_left_clean(tmp_path: Path) -> No
     assert len(list(other.iterdir())) == 1, "nothing was written where the probe was not found"
 
 
-def test_a_root_that_a_node_may_not_use_is_its_to_mend(tmp_path: Path) -> None:
+def test_a_root_that_a_node_may_not_use_is_a_fault_of_the_node(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     def full(function: Node, *arguments: Any) -> Any:
@@ -333,7 +335,9 @@ def test_a_trial_refuses_other_code_than_its_drivers() -> None:
 
 
 @pytest.mark.parametrize("missing", ["code", "storage", "hardware", "time"])
-def test_a_node_that_answers_as_an_older_version_does_is_told(missing: str, tmp_path: Path) -> None:
+def test_a_node_that_answers_as_an_older_version_does_is_reported(
+    missing: str, tmp_path: Path
+) -> None:
     def old(function: Node, *arguments: Any) -> Any:
         info = function(*arguments)
         if missing == "hardware":

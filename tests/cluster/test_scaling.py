@@ -18,7 +18,7 @@ def driven(points: int, epochs: int, driver: float, memory: int) -> Driven:
     return Driven(points, epochs, 16, 0.1, driver, (driver, driver), 0.02, memory)
 
 
-def test_many_points_are_told_from_the_slopes_of_few() -> None:
+def test_times_of_many_points_follow_from_the_slopes_of_few() -> None:
     """10 ms a point of one epoch, 2 ms an epoch more: 28 ms at ten epochs, so 280 s; 1 MB for 4 points more."""
     runs = [
         driven(100, 1, 0.009, 200_000_000),
@@ -39,7 +39,7 @@ def test_many_points_are_told_from_the_slopes_of_few() -> None:
     ]  # fmt: skip
 
 
-def test_requests_are_told_in_dollars_and_seconds() -> None:
+def test_requests_are_stated_in_dollars_and_seconds() -> None:
     """A point of 10 epochs: 20 PUT and 20 GET, $0.000108; a beat $0.000005; 20,000 requests, 32 at once."""
     once, epoch = Asked("a point", {"PUT": 10, "GET": 10}), Asked("an epoch", {"PUT": 1, "GET": 1})
     beat, records = (

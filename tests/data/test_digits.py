@@ -424,7 +424,7 @@ class TestReadIdx:
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress])
     def test_is_read(self, pack: Callable[[bytes], bytes]) -> None:
-        result = read_idx(pack(self.WHOLE), "it", 3)
+        result = read_idx(pack(self.COMPLETE), "it", 3)
         assert (result.dtype, result.tolist()) == (
             np.uint8,
             np.arange(24).reshape(2, 3, 4).tolist(),
@@ -453,7 +453,7 @@ class TestReadIdx:
 
     @pytest.mark.parametrize("damage", ["cut", "changed", "tail"])
     def test_a_damaged_archive(self, damage: str) -> None:
-        packed = gzip.compress(self.WHOLE)
+        packed = gzip.compress(self.COMPLETE)
         bad = {
             "cut": packed[:-3],
             "changed": packed[:-8] + b"0000" + packed[-4:],
@@ -464,7 +464,7 @@ class TestReadIdx:
 
     def test_a_bomb_is_not_unpacked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """24 bytes are promised and 50 MB packed: no more than a buffer of it is unpacked."""
-        bomb = gzip.compress(self.WHOLE + bytes(50_000_000))
+        bomb = gzip.compress(self.COMPLETE + bytes(50_000_000))
         unpacked = 0
         read = gzip._GzipReader.read  # type: ignore[attr-defined]
 
@@ -733,7 +733,7 @@ def typed_idx(array: np.ndarray, code: int, kind: str) -> bytes:
 
 
 class TestOtherCollections:
-    def test_emnist_is_turned_upright_and_that_is_said(self, tmp_path: Path) -> None:
+    def test_emnist_is_turned_upright_with_a_note(self, tmp_path: Path) -> None:
         pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         names = (
             "emnist-digits-train-images-idx3-ubyte.gz",

@@ -286,7 +286,7 @@ def fails(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> Path:
     return marker
 
 
-def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
+def test_a_failed_point_stops_no_other_and_is_trained_again_when_requested(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marker = fails(tmp_path, monkeypatch, seed=0)
@@ -469,7 +469,7 @@ def test_a_root_that_refuses_the_tables_ends_without_a_traceback(
 
 
 @pytest.mark.parametrize("how", ["moved", "deleted"])
-def test_a_root_that_is_gone_ends_the_run_and_is_not_made_anew(
+def test_a_root_that_is_gone_ends_the_run_and_is_not_created_again(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     end_epoch, count = CourseAttempt.end_epoch, Counter[str]()
@@ -492,7 +492,7 @@ def test_a_root_that_is_gone_ends_the_run_and_is_not_made_anew(
         assert list(records(tmp_path / "moved")) == [t2t(0).id]
 
 
-def test_a_sweeps_folder_that_cannot_be_written_is_said_before_anything_trains(
+def test_a_sweeps_folder_that_cannot_be_written_is_reported_before_anything_trains(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
 ) -> None:
     """Another user's, say, who trained some of its points."""

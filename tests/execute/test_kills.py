@@ -85,7 +85,7 @@ def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
 
 
 @pytest.mark.slow
-def test_a_spoiled_checkpoint_starts_the_point_anew(
+def test_a_spoiled_checkpoint_starts_the_point_again(
     root: Path, uninterrupted: Path, trained: Counter[int]
 ) -> None:
     with other(killed_at, GAN, root, LAST - 1, False) as process:

@@ -64,7 +64,7 @@ def test_an_older_record_without_a_neutral_parameter_is_still_the_points(
     assert reports[-1]["status"] == Status.OK
 
 
-def test_a_checkpoint_of_another_network_starts_the_point_anew(
+def test_a_checkpoint_of_another_network_starts_the_point_again(
     root: Path, trained: Counter[int]
 ) -> None:
     """Its file is whole, and its weights have other shapes."""
@@ -234,7 +234,7 @@ def test_a_stopped_retraining_goes_on_from_its_own_checkpoint(
     assert Ledger(root).read_record(point.id).metrics == old.metrics
 
 
-def test_epochs_that_other_code_measured_are_said_to_be_of_that_code(
+def test_epochs_that_other_code_measured_are_reported_as_of_that_code(
     root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
 ) -> None:
     """A metric is edited while a training is interrupted, which does not start anew for that."""

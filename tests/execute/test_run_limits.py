@@ -118,7 +118,7 @@ def test_a_used_up_budget_leaves_points_missing_and_says_how_to_go_on(
     assert again.code == 0 and len(records(root)) == 3
 
 
-def test_failures_stop_the_run_and_the_first_one_is_told(
+def test_failures_stop_the_run_and_the_first_one_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object, **settings: object) -> None:

@@ -92,7 +92,7 @@ def test_a_plan_counts_points_by_other_code(sweep: str, root: Path) -> None:
     assert "Trained by unknown code: 2 of 2 points." in message
 
 
-def test_points_of_other_code_are_trained_again_when_told(
+def test_points_of_other_code_are_trained_again_when_requested(
     sweep: str, root: Path, trained: Counter[int], tmp_path: Path
 ) -> None:
     before = records(root)
@@ -187,7 +187,7 @@ def test_what_was_found_of_a_point_does_not_outlive_its_record(sweep: str, root:
 
 
 @pytest.mark.parametrize("reason", ["diverged", "undefined"])
-def test_what_has_no_finite_difference_is_kept_and_said(
+def test_a_difference_that_is_not_finite_is_stored_and_reported(
     sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     if reason == "diverged":

@@ -149,7 +149,7 @@ class TestFinding:
         with pytest.raises(ResultsError, match=error):
             find_point(name, results)
 
-    def test_several_are_told_apart(self, results: Path) -> None:
+    def test_an_ambiguous_beginning_lists_the_points(self, results: Path) -> None:
         with pytest.raises(
             ResultsError,
             match=r"t2i-\S+ \(.*dataset=arithmetic_pictures.*\); t2t-\S+ \(.*arithmetic",
@@ -162,7 +162,7 @@ class TestFinding:
         ):
             find_point("vae", tmp_path)
 
-    def test_a_point_begun_a_record_edited_and_one_that_failed(
+    def test_an_unfinished_point_an_edited_record_and_a_failed_point(
         self, copied: Path, points: dict[str, Point]
     ) -> None:
         folder = copied / "points" / points["vae"].id

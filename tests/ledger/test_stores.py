@@ -272,7 +272,7 @@ def test_a_place_that_cannot_be_used_is_refused(
     assert call("collect", f"{path}/tiny" if "?" not in path else path).code == 2
 
 
-def test_nobody_there_is_said_at_once(
+def test_a_server_that_does_not_answer_is_reported_at_once(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -282,7 +282,7 @@ def test_nobody_there_is_said_at_once(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
-def test_lost_permission_is_said_before_anything_trains(
+def test_lost_permission_is_reported_before_anything_trains(
     server: Server, bucket: str, tmp_path: Path, trained: Any, method: str
 ) -> None:
     with server.failing(Fault(lambda request: request.startswith(method), "AccessDenied")):
@@ -374,7 +374,7 @@ def test_an_unreadable_answer_is_not_a_missing_point(
         Ledger(open_store(bucket)).read({t2t().id: t2t().params})
 
 
-def test_no_secret_is_in_what_is_written_or_said(
+def test_no_secret_is_written_or_printed(
     server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records, page, W&B's files and config, logs of a verbose run, errors of a refused one, and what doctor says."""
@@ -462,7 +462,7 @@ def test_a_key_that_leads_elsewhere_is_no_file_of_results(
             look("points/a")
 
 
-def test_an_upload_takes_nothing_away_but_what_it_is_told(bucket: str) -> None:
+def test_an_upload_removes_only_the_named_files(bucket: str) -> None:
     store = open_store(bucket)
     for name in ("wandb/id", "wandb/run-1/a.wandb", "wandb/run-2/b.wandb"):
         store.write(f"points/a/{name}", b"1")

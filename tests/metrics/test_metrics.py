@@ -265,7 +265,7 @@ class TestText:
         assert compute("mean_absolute_error", **pass_inputs) is None
         assert compute("unparsable", **pass_inputs) == 1
 
-    def test_exact_match_is_told_by_operator(self) -> None:
+    def test_exact_match_by_operator(self) -> None:
         """1 of 2 additions and 2 of 3 subtractions"""
         query = codes("12+34", "99+99", "5-7", "30-4", "0-0", length=QUERY_LENGTH)
         pass_inputs = {"query": query, "answer": codes("46", "198", "-2", "26", "0")}
@@ -275,7 +275,7 @@ class TestText:
         only = {name: value[:2] for name, value in pass_inputs.items()}
         assert compute("exact_match_minus", **only) is None
 
-    def test_exact_match_is_told_by_carries(self) -> None:
+    def test_exact_match_by_carries(self) -> None:
         """None in 12+34 and 57-23; one in 15+5, 50+60, 30-4 and 4-30; two in 99+1 and 55+45."""
         texts = ("12+34", "57-23", "15+5", "50+60", "30-4", "4-30", "99+1", "55+45")
         answers = ("46", "34", "20", "110", "26", "-26", "100", "100")
@@ -738,7 +738,7 @@ class TestGAN:
         parameters = list(gan.player_parameters("generator").values())
         assert set(torch.autograd.grad(loss, parameters, allow_unused=True)) == {None}
 
-    def test_accuracy_is_the_share_told_apart(self) -> None:
+    def test_accuracy_is_the_share_that_is_told_apart(self) -> None:
         """With a discriminator that only knows its bias, all pictures are real: half are told apart."""
         gan = network("gan")
         assert isinstance(gan, GANNetwork)

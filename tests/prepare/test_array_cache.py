@@ -116,7 +116,7 @@ def test_what_changes_the_arrays_has_an_entry_of_its_own(
 
 
 @pytest.mark.parametrize("what", ["numerics", "code", "library"])
-def test_other_code_or_libraries_build_anew(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_or_libraries_build_again(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     load_arrays(Counted())
     if what == "numerics":
         monkeypatch.setattr(Counted, "numerics", 2)

@@ -162,7 +162,7 @@ class TestLocating:
             locate(pinned)
 
     @pytest.mark.parametrize("damage", [None, "", "[]", '{"place": 3}', '{"place": "/x'])
-    def test_what_is_not_remembered_is_said(
+    def test_a_hash_that_cannot_be_cached_is_reported(
         self, damage: str | None, box: Path, cache: Path
     ) -> None:
         pinned = again(box)
@@ -251,7 +251,7 @@ class TestDigests:
     @pytest.mark.parametrize(
         "damage", ["", "[]", "3", '{"%s": 1}', '{"%s": [[], 7]}', '{"%s": [1, 2, 3]}', "{'"]
     )
-    def test_a_damaged_list_is_made_anew(
+    def test_a_damaged_list_is_made_again(
         self, box: Path, cache: Path, reads: Counter[str], damage: str
     ) -> None:
         first = again(box)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -387,9 +387,9 @@ DIALECT = frozenset(
 """Words that say nothing of what a value is; `matches`, `path`, `message` or `minimum` do."""
 
 
-def bound_names(file: str) -> Iterator[tuple[str, int]]:
+def bound_names(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
     """Yield the name and line of every variable, argument, function and class."""
-    for node in list_nodes(file):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
         elif isinstance(node, ast.arg):
@@ -399,8 +399,21 @@ def bound_names(file: str) -> Iterator[tuple[str, int]]:
 
 
 def test_names_are_plain_words() -> None:
-    names = [(file, *bound) for file in FILES for bound in bound_names(file)]
-    assert not [name for name in names if name[1].strip("_").lower() in DIALECT]
+    names = [(file, *bound) for file in FILES for bound in bound_names(list_nodes(file))]
+    assert not [name for name in names if is_dialect(name[1])]
+
+
+def test_names_in_tests_are_plain_words() -> None:
+    names = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        names += [(path.name, *bound) for bound in bound_names(nodes)]
+    assert not [name for name in names if is_dialect(name[1])]
+
+
+def is_dialect(name: str) -> bool:
+    """Return whether a name is one of the words that tell nothing."""
+    return name.strip("_").lower() in DIALECT
 
 
 def test_docstrings_start_with_a_verb_or_a_noun() -> None:

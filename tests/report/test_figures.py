@@ -288,7 +288,7 @@ def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
         ("gan", ["fid_random_vgg"], "Every picture is a sample of the generator."),
     ],
 )
-def test_it_is_said_what_the_rows_of_a_sheet_are(tmp_path, monkeypatch, model, metric, words):
+def test_captions_say_what_the_rows_of_a_sheet_are(tmp_path, monkeypatch, model, metric, words):
     for name in metric:
         monkeypatch.setitem(
             METRICS, name, {"unit": "", "direction": "min", "doc": "", "models": [model]}
@@ -511,7 +511,7 @@ def test_answers_that_cannot_be_read_are_named(tmp_path, caplog, content, name):
     assert str(tmp_path) not in caption(figure)
 
 
-def test_answers_of_an_earlier_version_are_said_to_be_missing(tmp_path):
+def test_answers_of_an_earlier_version_are_reported_as_missing(tmp_path):
     cells = answering(tmp_path, 0.5)
     (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
     assert texts(figure) == ["No answers to show; the caption says why."]

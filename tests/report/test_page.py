@@ -278,7 +278,7 @@ def test_a_paragraph_that_metrics_share_stands_once(tmp_path, monkeypatch):
     assert terms["two"].paragraphs[1] == [("As ", False), ("one", True), (": see there.", False)]
 
 
-def test_where_and_when_is_said_of_the_records(tmp_path):
+def test_the_page_says_where_and_when_records_were_made(tmp_path):
     one = cell(0, 1, 2)
     for seed, commit in ((0, "a" * 40), (1, "a" * 40), (2, "b" * 40)):
         path = write_record(tmp_path, one, seed, char_accuracy=0.5)

@@ -246,8 +246,8 @@ def test_texts_and_powers_are_not_read_as_numbers():
 
 def test_small_p_values_are_bounds(results):
     column = Column("McNemar p", [1.4e-305, 0.0371, math.nan], Kind.NUMBER, form=".2g")
-    (made,) = make_columns([column], Labels([], {}))
-    assert [cells[0].text for cells in made.cells] == ["< 0.001", "0.037", "–"]
+    (printed,) = make_columns([column], Labels([], {}))
+    assert [cells[0].text for cells in printed.cells] == ["< 0.001", "0.037", "–"]
 
 
 def test_small_letters_of_computer_modern_are_wider():

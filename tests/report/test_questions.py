@@ -140,7 +140,7 @@ def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freed
     )
 
 
-def test_several_cells_are_told_apart_where_ranks_agree():
+def test_many_cells_are_told_apart_where_ranks_agree():
     """Brown and Forsythe's F by their formula; for equal cells it is Fisher's, and Kruskal and Wallis' p is larger."""
     cells = [[0.1, 0.2, 0.15], [0.3, 0.25, 0.32], [0.5, 0.45, 0.4], [0.9, 0.95, 0.8]]
     result = compare_cells(cells)

@@ -76,7 +76,7 @@ def test_the_page_calls_only_the_confirmation_a_result(results: Results) -> None
     )
 
 
-def test_the_log_is_derived_anew_and_is_the_same(results: Results) -> None:
+def test_the_log_is_derived_again_and_is_the_same(results: Results) -> None:
     root = Path(results.folder).parent
     file = root.parent / "tiny.py"
     verified = call("search", "verify", file, "--results", root)

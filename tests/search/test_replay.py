@@ -74,7 +74,7 @@ def test_a_search_grows(method: str) -> None:
     assert summarize(grown) == summarize(alone), "as if it had been that long from the start"
 
 
-def test_tpe_learns_from_what_it_is_told() -> None:
+def test_tpe_learns_from_its_history() -> None:
     replay = Simulation(make_search(trials=54, rungs=[], confirm=None)).run()
     values = [trial.levels[0].value or 0 for trial in replay.trials]
     assert sum(values[-18:]) / 18 > sum(values[:18]) / 18 + 0.05
@@ -125,7 +125,7 @@ def test_trials_that_are_given_up_stall_nothing(tmp_path: Any) -> None:
     assert {trial.levels[-1].status for trial in replay.trials[:16]} == {"missing"}
 
 
-def test_what_a_trial_is_told_depends_on_numbers_alone() -> None:
+def test_the_history_of_a_trial_depends_on_numbers_alone() -> None:
     search = make_search()
     assert search.block == 9
     assert get_told_level(search, 7, 0) is None

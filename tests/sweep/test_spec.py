@@ -632,7 +632,7 @@ def test_unknown_names_are_user_errors() -> None:
     assert issubclass(SweepError, UserError)
 
 
-def test_an_axis_may_be_a_numpy_number_or_a_set_of_several_kinds() -> None:
+def test_an_axis_may_be_a_numpy_number_or_a_set_of_mixed_types() -> None:
     import numpy as np
 
     assert Grid("cae", lr=np.array(0.001)).axes["lr"] == [0.001]

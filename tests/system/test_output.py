@@ -354,7 +354,7 @@ def test_closed_streams_get_no_file_of_results(sweep: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.slow
-def test_a_full_disk_behind_the_output_is_told_and_ends_no_run(sweep: str) -> None:
+def test_a_full_disk_behind_the_output_is_reported_and_ends_no_run(sweep: str) -> None:
     message = "warning: a part of the output could not be written: No space left on device\n"
     ended = shell(f"{sweep} > /dev/full")
     assert (ended.returncode, ended.stderr) == (0, f"after\n{message}")

@@ -326,7 +326,7 @@ def test_a_point_that_was_killed_before_its_test_logs_every_epoch(
     check_steps(inspected(run_folder(root)), root)
 
 
-def test_a_point_trained_anew_elsewhere_is_another_run(root: Path, tmp_path: Path) -> None:
+def test_a_point_trained_again_elsewhere_is_another_run(root: Path, tmp_path: Path) -> None:
     train([POINT], root, tracking=OFF)
     train([POINT], tmp_path / "other", tracking=OFF)
     ids = {
@@ -707,7 +707,7 @@ def test_without_a_results_folder_nothing_is_logged(
     ("switch", "mode"),
     [("true", "disabled"), ("1", "disabled"), ("false", "offline"), ("", "offline")],
 )
-def test_the_older_switch_of_wandb_is_heard(
+def test_the_older_switch_of_wandb_still_works(
     monkeypatch: pytest.MonkeyPatch, switch: str, mode: str
 ) -> None:
     """Unless something newer says otherwise: the command line, or WANDB_MODE."""

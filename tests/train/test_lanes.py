@@ -120,7 +120,7 @@ class TestLanes:
             assert equal(state(one), state(other))
             assert one.test() == other.test()
 
-    def test_may_be_packed_anew_after_a_stop(self, model: str) -> None:
+    def test_may_be_packed_again_after_a_stop(self, model: str) -> None:
         """Lanes 0, 1, 2 together and then 0 alone and 1, 2 together."""
         complete, parts = make_trainings(model, MIXED[:3]), make_trainings(model, MIXED[:3])
         run(complete)
