@@ -61,9 +61,9 @@ def summarize(folder: Path) -> dict[str, Any]:
 
 def start(folder: Path, arguments: list[str], workers: int, order: int) -> Any:
     """Return a context in which another process runs the command."""
-    own = folder / f"run-{order}"
-    own.mkdir(exist_ok=True)
-    return other(simulated_command_line, arguments, own, workers, order)
+    run_folder = folder / f"run-{order}"
+    run_folder.mkdir(exist_ok=True)
+    return other(simulated_command_line, arguments, run_folder, workers, order)
 
 
 def list_trained(folder: Path) -> list[str]:
