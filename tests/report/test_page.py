@@ -243,6 +243,23 @@ def test_the_page_opens_with_the_best_cell_and_its_value_on_the_test_set(tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        (0.5, "Every other cell can be told from the best one."),
+        (0.89, "1 other cell cannot be told from the best one."),
+    ],
+)
+def test_a_headline_says_what_cannot_be_told_from_the_best(tmp_path, second, sentence):
+    cells = [cell(0, 1, 2, lr=rate) for rate in (0.1, 0.2, 0.3)]
+    for one, mean in zip(cells, (0.9, second, 0.1), strict=True):
+        for seed, noise in enumerate((0.0, 0.02, -0.01)):
+            shift = noise if one is cells[0] else -noise
+            write_record(tmp_path, one, seed, char_accuracy=mean + shift)
+    (headline,) = list_headlines(load(write_sweep(tmp_path, cells)))
+    assert sentence in headline.comparisons
+
+
 def test_a_headline_stands_beside_the_published_number(tmp_path):
     one = cell(0, 1, 2, hidden=7)
     for seed in (0, 1, 2):

@@ -219,9 +219,11 @@ def _compare_with_others(
     contenders = find_contending_cells(results, metric, tuple(values))
     others = len(contenders - {cell})
     if contenders and cell in contenders:
-        sentences.append(
-            f"{pluralize(others, 'other cell')} cannot be told from the best one."
-        )
+        sentence = "Every other cell can be told from the best one."
+        if others:
+            cells = pluralize(others, "other cell")
+            sentence = f"{cells} cannot be told from the best one."
+        sentences.append(sentence)
     elif not contenders and _is_compared(results, metric, len(values)):
         sentences.append(
             "These seeds cannot tell any of them from the best one."

@@ -260,10 +260,12 @@ def _format_numbers(finding: Finding) -> str:
         parts.append(finding.test)
     if not math.isnan(finding.estimate):
         interval = ""
+        # A share has no sign.
+        form = ".3g" if finding.estimate_name.startswith("share") else "+.3g"
         if not math.isnan(finding.low):
             interval = f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
         parts.append(
-            f"estimate {finding.estimate:+.3g}{interval} ({finding.estimate_name})"
+            f"estimate {format(finding.estimate, form)}{interval} ({finding.estimate_name})"
         )
     if (
         not math.isnan(finding.effect)
