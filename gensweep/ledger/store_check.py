@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator
 
 from gensweep.core.errors import ResultsError, StoreError
+from gensweep.ledger.obstacles import find_folder_in_place_of_file
 from gensweep.ledger.open_store import find_existing_folder
 from gensweep.ledger.point_files import POINTS
 from gensweep.ledger.stores import Store, as_results_error
@@ -42,10 +43,10 @@ def list_folders(sweep: str) -> list[str]:
 
 
 def check_folders(store: Store, *folders: str) -> None:
-    """Check, without changing anything, that nothing stands where a run needs a folder.
+    """Check, without changing anything, that nothing stands where a run needs a folder or a file.
 
     Raises:
-        ResultsError: a folder of the root is a file, or a link to nothing.
+        ResultsError: a folder of the root is a file, or a link to nothing; or a file is a folder.
     """
     if store.is_remote:
         return
@@ -54,6 +55,15 @@ def check_folders(store: Store, *folders: str) -> None:
         if os.path.lexists(path) and not path.is_dir():
             raise ResultsError(
                 f"{path} should be a folder, but is not one; move it to another place"
+            )
+        # The folder of all points may have many thousands, and each is checked when it is claimed.
+        obstacle = None
+        if folder != POINTS:
+            with as_results_error(store):
+                obstacle = find_folder_in_place_of_file(path)
+        if obstacle is not None:
+            raise ResultsError(
+                f"{obstacle} should be a file, but is a folder; move it to another place"
             )
 
 

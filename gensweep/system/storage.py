@@ -70,7 +70,8 @@ def write_atomic(path: Path, content: Content) -> None:
         # The error of a full disk names no file, and that of a rename names the temporary one.
         if isinstance(error, OSError) and error.errno is not None:
             error.filename = str(path)
-            error.filename2 = None
+            # None would be a part of the message.
+            del error.filename2
         raise
 
 

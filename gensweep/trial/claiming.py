@@ -12,8 +12,9 @@ from gensweep.core.errors import ClaimedError
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import REPLACED, Ledger
+from gensweep.ledger.obstacles import check_point_names
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.point_files import POINTS, RECORD, check_names
+from gensweep.ledger.point_files import POINTS, RECORD
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
@@ -61,7 +62,7 @@ def begin_attempt(
             ledger = Ledger(open_root(config.results))
             exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             if not ledger.store.is_remote:
-                check_names(ledger.folder(point.id))
+                check_point_names(ledger.folder(point.id))
             claim = _claim(ledger, point, config, exit_stack)
             # Somebody may have finished the point before it was claimed.
             record = ledger.read(

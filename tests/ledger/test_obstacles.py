@@ -32,6 +32,21 @@ def test_a_file_in_place_of_a_folder_is_refused_before_the_start(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("name", ["sweep.json", "report.html", "tables/cells.md"])
+def test_a_folder_in_place_of_a_sweep_s_file_is_refused_before_the_start(
+    name: str, tmp_path: Path, trained: Counter[int]
+) -> None:
+    root = tmp_path / "results"
+    obstacle = root / "tiny" / name
+    obstacle.mkdir(parents=True)
+    file = write_sweep(tmp_path)
+    ended = call(file, "--local", "--results", root)
+    assert ended.code == 2 and not trained
+    assert f"{obstacle} should be a file, but is a folder; move it" in ended.error
+    obstacle.rmdir()
+    assert call(file, "--local", "--results", root).code == 0
+
+
 def test_folders_and_links_to_folders_are_accepted(tmp_path: Path) -> None:
     remote = tmp_path / "disk"
     remote.mkdir()
@@ -86,4 +101,5 @@ def test_an_error_of_a_write_names_the_file_that_was_meant(tmp_path: Path) -> No
             write_atomic(path, content)
         assert (caught.value.filename, caught.value.filename2) == (str(path), None)
         assert ".tmp" not in str(caught.value)
+        assert str(caught.value).endswith(f"Is a directory: '{path}'")
         assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
