@@ -234,11 +234,11 @@ def unwrap_scalar(value: Any) -> Any:
 
 def _convert_whole(owner: type[Config], key: str, value: Any) -> Any:
     """Return a whole number such as 3.0 or 1e1 as an int, if the parameter is an int."""
+    if not isinstance(value, float) or not value.is_integer():
+        return value
     field = owner.model_fields.get(key)
     is_int_field = field is not None and field.annotation in (int, int | None)
-    if is_int_field and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    return int(value) if is_int_field else value
 
 
 def _drop_zero_sign(value: Any) -> Any:

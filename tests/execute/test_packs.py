@@ -102,6 +102,12 @@ class TestMakePacks:
         packs = make_packs([*self.POINTS, *others, *muons], 100)
         assert sorted(len(pack.points) for pack in packs) == [1, 1, 1, 1, 2, 12, 12]
 
+    def test_a_pack_knows_the_lanes_that_it_was_made_of(self) -> None:
+        longer = [point(seed, epochs=4) for seed in range(3)]
+        for pack in make_packs([*self.POINTS, *longer, *map(point, range(3))], 2):
+            assert pack.courses == Pack(pack.points).courses
+            assert pack == Pack(pack.points)
+
     def test_lanes_with_equally_many_steps_lie_together(self) -> None:
         (pack,) = make_packs(self.POINTS[:12], 12)
         assert [each.params["train_fraction"] for each in pack.points] == [0.5] * 6 + [0.02] * 6

@@ -10,7 +10,7 @@ import pytest
 
 from gensweep.ledger.search_log import LevelInfo, SearchInfo, TrialInfo
 from gensweep.report.figures.search import _frame, _make_curves
-from gensweep.report.figures.search_slices import compute_importances
+from gensweep.report.figures.search_slices import _show_importance, compute_importances
 from gensweep.report.measurement import UNBOUNDED
 from gensweep.report.stats.given_data import compute_share, group_values
 from gensweep.report.stats.search_cost import list_steps, list_unit_values
@@ -118,3 +118,11 @@ def test_importances_are_of_trials_with_the_parameter() -> None:
     frame = compute_importances(search(trials, [1], dimensions=dimensions))
     assert frame["parameter"].tolist() == ["lr"], "muon_lr does not vary"
     assert frame["trials"].tolist() == [20] and frame["share"].iloc[0] > 0.9
+
+
+def test_importance_names_the_parameters_that_it_cannot_show() -> None:
+    trials = [trial(number, number / 9, lr=number / 100) for number in range(9)]
+    trials += [trial(9, 0.2, lr=0.5, muon_lr=0.1)]
+    dimensions = {"lr": "Log(0.0001, 1)", "muon_lr": "Log(0.01, 1)"}
+    figure = _show_importance("importance", "it", search(trials, [1], dimensions=dimensions))
+    assert "Not shown: muon_lr, which fewer than" in figure.caption
