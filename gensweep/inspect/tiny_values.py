@@ -73,6 +73,9 @@ def make_variant(name: str, params: dict[str, Any], key: str) -> Point | None:
         needed[other] = allowed[0]
     base = Point.make(name, params | needed, 0)
     for value in _iter_other_values(config, key, base.params.get(key)):
+        if value == base.params.get(key):
+            # Half of 0 is 0.
+            continue
         try:
             return Point.make(name, params | needed | {key: value}, 0)
         except UserError:

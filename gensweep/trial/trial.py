@@ -135,9 +135,10 @@ def _run_task(
             run = TaskRun(attempt, device, config.cpus_per_trial, report)
             attempt.training = run.progress
             if attempt.folder and config.driver == Process.get_current():
-                # A worker has a driver that sees it die.
-                note_attempt(attempt.folder, run.restored_epoch)
+                # A worker has a driver that sees it die. The callback comes first: a signal may
+                # come while the note is written.
                 attempt.exit_stack.callback(forget_attempt, attempt.folder)
+                note_attempt(attempt.folder, run.restored_epoch)
             attempt.outcome = run.train() | {"status": Status.OK}
         assert attempt.outcome is not None, "an error is an outcome, too"
         end_attempt(attempt, attempt.outcome, device, report)

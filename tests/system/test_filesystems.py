@@ -8,12 +8,14 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -353,6 +355,37 @@ def test_a_full_file_system_ends_the_run_with_its_reason(tmp_path: Path, root: P
         rf"error: {root}/points/.*: No space left on device; finished work is saved. To continue: .*",
         line,
     )
+
+
+def test_a_disk_that_is_full_when_the_page_is_written_costs_no_point(
+    tmp_path: Path, root: Path
+) -> None:
+    root.mkdir()
+    file = write_sweep(tmp_path)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", root], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount")
+    try:
+        assert call(file, "--results", root, "--local").code == 0
+        shutil.rmtree(root / "tiny" / "tables")
+        with suppress(OSError), open(root / "fill", "wb") as fill:
+            while True:
+                fill.write(bytes(1000))
+                fill.flush()
+        full = call(file, "--results", root, "--local")
+        (root / "fill").unlink()
+        stored = records(root)
+        later = call(file, "--results", root, "--local")
+        tables = list((root / "tiny" / "tables").iterdir())
+    finally:
+        subprocess.run(["umount", root], check=True)
+    *_, line = full.error.splitlines()
+    assert full.code == 1
+    assert "No space left on device" in line and "None" not in line, line
+    assert list(stored) == [t2t().id]
+    assert later.code == 0 and tables
 
 
 def test_a_relative_root_of_a_users_own_trial_is_where_its_program_was_started(
