@@ -154,6 +154,8 @@ def _make_tuner(
                 max_failures=resources.max_failures
             ),
             verbose=2 if resources.verbose else 0,
+            # The one for notebooks clears the output of the cell.
+            progress_reporter=tune.CLIReporter(),
         ),
     )
     return tuner, scratch

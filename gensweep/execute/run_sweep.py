@@ -24,7 +24,7 @@ from gensweep.report.results import Results
 from gensweep.sweep.changes import change_sweep, split_changes
 from gensweep.sweep.run_arguments import RunArguments
 from gensweep.sweep.spec import Sweep
-from gensweep.system.notebook import make_console
+from gensweep.system.notebook import hide_widget_hints, make_console
 from gensweep.system.redaction import redact_secrets
 from gensweep.system.signals import Stopped, raise_on_signal, stay_alive
 from gensweep.system.terminal import Console
@@ -57,7 +57,10 @@ def run(sweep: Sweep, **options: Unpack[RunArguments]) -> Results:
         changed, run_options = _prepare(sweep, options)
         console = make_console()
         run_options = _choose_executor(changed, run_options, console)
-        with _stop_in_order(run_options.command, console):
+        with (
+            hide_widget_hints(),
+            _stop_in_order(run_options.command, console),
+        ):
             run_to_end(changed, run_options, console)
         folder = open_store(run_options.results).uri(changed.name)
         return load(folder)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from rich.console import RenderableType
@@ -117,6 +120,20 @@ def is_notebook() -> bool:
     if ipython is None:
         return False
     return getattr(ipython.get_ipython(), "kernel", None) is not None
+
+
+@contextlib.contextmanager
+def hide_widget_hints() -> Generator[None]:
+    """Hide in the block what Ray and tqdm say in notebooks without ipywidgets."""
+    log = logging.getLogger("ray.widgets.util")
+    level = log.level
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 def make_console() -> Console:
