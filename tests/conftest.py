@@ -34,6 +34,16 @@ def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _own_layers() -> Iterator[None]:
+    """Forget the users' files that a test reads, so that the next test does not meet their tables."""
+    from gensweep.core.registry import activate_layers, list_active_layers
+
+    layers = list_active_layers()
+    yield
+    activate_layers(layers)
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder of the test's own, and no place of the user's remembered."""

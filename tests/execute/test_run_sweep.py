@@ -198,13 +198,14 @@ def test_an_interrupted_run_goes_on(
         return sums
 
     threads = torch.get_num_threads()
+    handler = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(Training, "run_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(make_sweep(), tmp_path / "parts")
     monkeypatch.undo()
     assert "finished work is saved. To continue: sweep.run(results=" in capsys.readouterr().out
     assert torch.get_num_threads() == threads
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     assert not records(tmp_path / "parts")
     assert train(make_sweep(), tmp_path / "parts").counts["ok"] == 1
     same(tmp_path / "whole", tmp_path / "parts", t2t())
