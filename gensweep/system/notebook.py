@@ -76,7 +76,7 @@ class NotebookDrawing:
 
     def start(self) -> None:
         """Show it."""
-        from IPython.display import DisplayHandle  # ty: ignore
+        from IPython.display import DisplayHandle
 
         self._handle = DisplayHandle()
         self._handle.display(self._draw(), raw=True)

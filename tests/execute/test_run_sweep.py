@@ -10,6 +10,8 @@ import types
 from pathlib import Path
 from typing import Any
 
+import nbclient
+import nbformat
 import pytest
 import torch
 from runs import TINY, call, options_of, records, same, t2t, write_sweep
@@ -351,9 +353,6 @@ NOTEBOOK = [
 
 @pytest.mark.slow
 def test_a_notebook_runs_a_sweep(tmp_path: Path) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in NOTEBOOK]
     resources = {"metadata": {"path": str(tmp_path)}}
@@ -362,5 +361,5 @@ def test_a_notebook_runs_a_sweep(tmp_path: Path) -> None:
     texts = [json.dumps(cell["outputs"]) for cell in notebook.cells]
     assert "4 done, 0 to go" in texts[1] and "4 ok" in texts[1]
     assert "[0.1, 0.1, 0.5, 0.5]" in texts[2]
-    assert "--pack 'many' is neither" in texts[3] and "UserError" in texts[3]
+    assert "--pack 'many' is neither" in texts[3] and '"ename": "SweepError"' in texts[3]
     assert (tmp_path / "r" / "own" / "report.html").is_file()
