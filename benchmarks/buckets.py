@@ -109,9 +109,9 @@ def _server() -> Iterator[Any]:
 def _counted(server: Any) -> Iterator[Counter[str]]:
     """The requests within it, by kind; they are there at its end."""
     found: Counter[str] = Counter()
-    server.asked.clear()
+    server.requests_made.clear()
     yield found
-    for request in server.asked:
+    for request in server.requests_made:
         kind, path = request.split(" ", 1)
         found[
             "LIST"

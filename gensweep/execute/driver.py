@@ -99,9 +99,14 @@ def _run(
         plan = plan_run(
             filter_points(current, options.filters), ledger, options
         )
-        if searcher.has_searches and tries_again and not plan.todo:
+        # Another run may record a trial after the search has read the records; then the search
+        # asks again.
+        asks_again = searcher.has_searches and tries_again
+        while not plan.todo and (asks_again or searcher.has_pending_trials):
+            asks_again = False
             current = searcher.peek()
             plan = make_plan(current.points(), ledger)
+            plan.order = options.order
     print_unreadable(plan, console)
     note = describe_replaced_points(store, current, options.command)
     resume_hint = ResumeHint(options.command if plan.todo else None)

@@ -176,6 +176,15 @@ class Searcher:
                     self._ledger.store.remove(path)
 
     @property
+    def has_pending_trials(self) -> bool:
+        """Return whether a trial had no outcome when the searches read the records."""
+        return any(
+            trial.levels[-1].is_pending
+            for replay in self.replays
+            for trial in replay.trials
+        )
+
+    @property
     def needs_checkpoints(self) -> bool:
         """Return whether a search trains some trials further."""
         return any(len(search.levels) > 1 for search in self._sweep.searches)

@@ -183,9 +183,10 @@ def _train_waves(
             )
             if searcher.has_searches and limit is None:
                 searcher.give_up(wave.plan)
-                sweep = searcher.advance()
-            points = filter_points(sweep, options.filters)
-            plan = make_plan(points, run.ledger)
+                sweep, plan = _ask_searches(run)
+            else:
+                points = filter_points(sweep, options.filters)
+                plan = make_plan(points, run.ledger)
             wanted = searcher.keep_only_needed(plan)
         is_last = not searcher.has_searches or not wanted.todo
         if is_last or limit is not None:
@@ -195,6 +196,19 @@ def _train_waves(
         wave = prepare_wave(
             sweep, wanted, run.ledger, with_groups, run.console
         )
+
+
+def _ask_searches(run: RunContext) -> tuple[Sweep, Plan]:
+    """Return the sweep with all points that its searches ask for now, and a plan of them."""
+    searcher = run.searcher
+    while True:
+        sweep = searcher.advance()
+        plan = make_plan(sweep.points(), run.ledger)
+        has_work = bool(searcher.keep_only_needed(plan).todo)
+        if has_work or not searcher.has_pending_trials:
+            return sweep, plan
+        # Another run recorded the pending trials after the searches had read the records. The
+        # searches may ask for more now.
 
 
 def _start_warmup(

@@ -6,6 +6,7 @@ The trainings are simulated, all else is real: processes, claims, records, the l
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import signal
 import time
@@ -13,12 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import ended, other
-from simulated import simulated_command_line
+from runs import call, ended, other
+from simulated import SimulatedExecutor, simulated_command_line
 
+from gensweep.execute import driver, train_missing
+from gensweep.execute.limits import Limits
+from gensweep.execute.plan import make_plan
+from gensweep.execute.resources import Resources
+from gensweep.execute.searching import Searcher
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.search_log import SearchInfo, read_search_log
 from gensweep.ledger.stores import Store
+from gensweep.sweep.point import Pack
+from gensweep.sweep.spec import Sweep
 
 SOURCE = """
 from gensweep import Confirm, Log, Search, Sweep
@@ -112,6 +120,31 @@ def test_two_drivers_at_once_share_a_search(
     assert summarize(tmp_path) == expected[method]
     trained = list_trained(tmp_path)
     assert len(trained) == len(set(trained)), "a point is trained twice"
+
+
+@pytest.mark.parametrize("name", ["peek", "advance"])
+def test_a_trial_that_another_run_ends_before_the_plan_is_made_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    executor = SimulatedExecutor(1, 0, tmp_path / "log")
+    monkeypatch.setattr(train_missing, "_load_executor", lambda local: executor)
+    monkeypatch.setattr(driver, "_collect", lambda *arguments: "no page")
+    ask = getattr(Searcher, name)
+
+    def ask_before_another_run_trains(self: Searcher, **options: Any) -> Sweep:
+        sweep = ask(self, **options)
+        plan = make_plan(sweep.points(), self._ledger)
+        packs = [Pack((point,)) for point in plan.todo]
+        root = self._ledger.store.root_uri
+        executor.execute(packs, root, Resources(), lambda report: None, Limits())
+        return sweep
+
+    monkeypatch.setattr(Searcher, name, ask_before_another_run_trains)
+    arguments = write(tmp_path, "random")
+    assert call(*arguments).code == 1, "some trainings of the simulation fail"
+    monkeypatch.undo()
+    plan = json.loads(call(*arguments, "--dry-run", "--json").out)
+    assert plan["points_to_train"] == 0, "the search is complete"
 
 
 @pytest.mark.slow
