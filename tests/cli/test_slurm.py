@@ -156,9 +156,11 @@ def test_the_job_starts_ray_everywhere_runs_the_sweep_and_has_its_status(
     step = "srun --nodes=1 --ntasks=1 --nodelist={} --cpus-per-task=3 "
     starts = [line for line in calls if line.startswith("srun") and " start " in line]
     address = "127.0.0.1:22345"
-    assert starts[0].startswith(step.format("one"))
-    assert "--head --node-ip-address=127.0.0.1 --port=22345" in starts[0]
-    assert starts[1].startswith(step.format("two")) and f"--address={address}" in starts[1]
+    # The steps run in the background, so their lines may come in any order.
+    worker, head = sorted(starts, key=lambda line: "--head" in line)
+    assert head.startswith(step.format("one"))
+    assert "--head --node-ip-address=127.0.0.1 --port=22345" in head
+    assert worker.startswith(step.format("two")) and f"--address={address}" in worker
     assert all("--num-cpus=3 --num-gpus=0" in line for line in starts)
     waits = [line for line in calls if "ray_wait" in line]
     assert [line.split()[3:5] for line in waits] == [[address, "1"], [address, "2"]]

@@ -248,7 +248,7 @@ def test_a_dry_run_returns_the_plan(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_the_page_says_how_to_repeat_a_run_of_python(tmp_path: Path) -> None:
-    sweep = make_sweep(seeds=1)
+    sweep = make_sweep(seeds=1, tables=["cells"], figures=[])
     results = train(sweep, tmp_path, set={"hidden": [8, 16]}, filter={"hidden": 8})
     commands = Commands(results)
     assert commands.full == "sweep.run(set={'hidden': [8, 16]}, results='again')"
