@@ -92,13 +92,7 @@ def train_in_rounds(
             remaining = _keep_points(packs, {point.id for point in todo})
             root = ledger.store.root_uri
             died = execute(remaining, root, options.resources, report, limits)
-            # A point that made progress continues in the next round: on a cluster, machines may
-            # come and go.
-            stuck = [
-                point
-                for point in todo
-                if screen.epochs[point.id] <= epochs_before.get(point.id, 0)
-            ]
+            stuck = _list_stuck_points(todo, epochs_before, screen)
             record_deaths(stuck, died, plan, ledger, watch)
             if (
                 screen.outcomes.keys() - attempted
@@ -109,6 +103,20 @@ def train_in_rounds(
                 idle_rounds += 1
             attempted |= screen.outcomes.keys()
     return None
+
+
+def _list_stuck_points(
+    todo: list[Point], epochs_before: Mapping[str, int], screen: Screen
+) -> list[Point]:
+    """Return the points that trained no epoch in a round.
+
+    The others continue in the next round: on a cluster, machines may come and go.
+    """
+    return [
+        point
+        for point in todo
+        if screen.epochs[point.id] <= epochs_before.get(point.id, 0)
+    ]
 
 
 def _watch_failures(

@@ -30,6 +30,7 @@ from gensweep.report.verified import (
     DIFFERENT,
     UNCOMPARED,
 )
+from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
@@ -111,7 +112,7 @@ def verify(
 def _compare_point(
     results: Results, record: Record, epochs: int, device: torch.device
 ) -> Comparison:
-    """Train a point again, and compare it with its history."""
+    """Compare a point with its history, unless something stands in the way."""
     history = results.load_history(record.id)
     if history is None:
         return Comparison(record, UNCOMPARED, reason="it has no history.csv")
@@ -126,6 +127,17 @@ def _compare_point(
     if not point.model_config().is_trained_by_loop:
         reason = "a task is trained as a whole: run its sweep with other --results to compare"
         return Comparison(record, UNCOMPARED, reason=reason)
+    return _train_and_compare(record, point, history, epochs, device)
+
+
+def _train_and_compare(
+    record: Record,
+    point: Point,
+    history: Mapping[str, np.ndarray],
+    epochs: int,
+    device: torch.device,
+) -> Comparison:
+    """Train the first epochs of a point again, and compare them with its history."""
     data = point.data_config()
     arrays = array_cache.load_arrays(data)
     training = Training(
