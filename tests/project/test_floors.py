@@ -411,6 +411,15 @@ def test_names_in_tests_are_plain_words() -> None:
     assert not [name for name in names if is_dialect(name[1])]
 
 
+def test_no_test_file_imports_another() -> None:
+    importers = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("test_"):
+                importers.append(path.name)
+    assert not importers, "what they share belongs into tests/helpers"
+
+
 def is_dialect(name: str) -> bool:
     """Return whether a name is one of the words that tell nothing."""
     return name.strip("_").lower() in DIALECT

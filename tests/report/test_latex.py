@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hostile_sweep import HOSTILE, hostile
 from sweep_files import cell, write_record, write_sweep
 
 from gensweep import load
@@ -22,8 +23,6 @@ from gensweep.report.tables.latex import PACKAGES, render_latex
 from gensweep.report.tables.latex_cells import format_cell
 from gensweep.report.tables.latex_compact import render_compact, render_latex_files
 from gensweep.report.tables.latex_text import escape
-
-HOSTILE = "50% of a_b & c#d ~ {x} ^2 $5 \\end{table} <1> \"q\" 'it''s' `b` --set é Å ß ± – € 数"
 
 
 @pytest.mark.parametrize(
@@ -68,30 +67,6 @@ def test_cells(value, form, expected):
 )
 def test_text_is_escaped(text, expected):
     assert escape(text) == expected
-
-
-def hostile(root: Path) -> Path:
-    """Every status, every page, awkward texts, a long table and a wide one."""
-    cells = [
-        cell(0, 1, 2, encoder_layers=e, decoder_layers=d) for e in range(1, 8) for d in range(1, 8)
-    ]
-    cells += [
-        cell(0, 1, model="text_to_image", dataset="folder:数_50%"),
-        cell(0, 1, model="gan", hidden=8),
-    ]
-    for index, one in enumerate(cells):
-        names = {"gan": ["sliced_wasserstein"], "text_to_image": ["mse"]}.get(
-            one["model"], ["char_accuracy", "novel"]
-        )
-        for seed in range(2):
-            write_record(root, one, seed, **dict.fromkeys(names, 0.5 + index / 100 + seed / 30))
-    failed, diverged = cell(0, lr=1.0), cell(0, lr=2.0)
-    write_record(root, failed, 0, Status.FAILED)
-    write_record(root, diverged, 0, Status.DIVERGED)
-    write_record(root, cell(0, hidden=9), 0).write_text("{")
-    return write_sweep(
-        root, [*cells, failed, diverged, cell(0, hidden=9)], "a-b_c", tables=list(TABLES)
-    )
 
 
 @pytest.fixture(scope="module")

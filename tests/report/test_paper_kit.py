@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hostile_sweep import HOSTILE, hostile
 from runs import call
 from sweep_files import T_1, cell, generous, write_record, write_sweep
-from test_latex import HOSTILE, hostile
 
 from gensweep import load
 from gensweep.core.errors import ResultsError, UserError

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import io
 from typing import Any
 
 import pytest
 import torch
+from lane_trainings import EPOCHS, MIXED, close, equal, make_trainings, run, state
 from tiny import CPU, few, point, training
 
 from gensweep.core.registries import MODELS
@@ -16,11 +16,6 @@ from gensweep.train.divergence import DivergedError
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
 
-EPOCHS = 2
-MIXED: list[tuple[int, dict[str, Any]]] = [
-    (0, {}), (1, {}), (2, {"train_fraction": 0.5}), (3, {"lr": 0.01}), (4, {"train_fraction": 0.2}),
-]  # fmt: skip
-"""Seeds and what else differs: 20, 11 and 4 examples, which are 3, 2 and 1 steps with last ones of 4, 3 and 4."""
 COMPLETE: list[tuple[int, dict[str, Any]]] = [
     (0, {}), (6, {"muon_lr": 0.1}), (2, {"train_fraction": 0.46}), (3, {"lr": 0.01}), (4, {}),
 ]  # fmt: skip
@@ -33,52 +28,6 @@ MUON: dict[str, Any] = {
 }
 """Whole batches, of more examples than the narrowest matrix has rows: of a gradient of lesser rank Muon makes
 directions out of rounding errors, which no two ways to add up have in common."""
-
-
-def make_trainings(
-    model: str, spec: list[tuple[int, dict[str, Any]]], **params: Any
-) -> list[Training]:
-    return [training(model, seed, **{"epochs": EPOCHS} | params | mine) for seed, mine in spec]
-
-
-def run(trainings: list[Training], epochs: int = EPOCHS, lanes: Lanes | None = None) -> list[Any]:
-    """Train that many epochs together; how the last one ended for each."""
-    lanes, ends = lanes or Lanes(), []
-    for _ in range(epochs):
-        ends = lanes.run_epoch(trainings)
-    return ends
-
-
-def close(lane: Training, alone: Training) -> None:
-    """Equal within rounding, matrices as wholes.
-
-    Adam moves a weight by the rate whatever the size of its gradient, so that one whose gradient is all but zero may
-    go either way. Muon's iterations magnify rounding in small directions, by up to 3.4445^5 = 485, and where that
-    turns a unit on or off at its ReLU, a row differs by more.
-    """
-    assert lane.epoch == alone.epoch and len(lane.history) == len(alone.history)
-    for mine, theirs in zip(
-        [*lane.history, lane.test()], [*alone.history, alone.test()], strict=True
-    ):
-        assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
-    for (name, weight), other in zip(
-        lane.network.named_parameters(), alone.network.parameters(), strict=True
-    ):
-        tolerance = 1e-3 if lane.model.optimizer == "muon" else 5e-4
-        assert (weight - other).norm() <= tolerance * other.norm(), name
-
-
-def state(one: Training) -> dict[str, Any]:
-    return copy.deepcopy(one.state_dict())
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Bit for bit, tensors within."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(
-            equal(value, other[key]) for key, value in one.items()
-        )
-    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 @pytest.mark.parametrize("model", list(MODELS))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_lanes import MIXED, close, equal, make_trainings, run, state
+from lane_trainings import MIXED, close, equal, make_trainings, run, state
 from tiny import few, point, training
 
 from gensweep.core.dataset import DatasetArrays, select_training_rows
