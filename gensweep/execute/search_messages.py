@@ -45,7 +45,8 @@ def describe_progress(replay: Replay) -> list[str]:
 def describe_mixture(replay: Replay) -> list[str]:
     """Return in words which versions have a share in a search; nothing if there is one of each."""
     search, lines = replay.search, []
-    samplers = replay.list_samplers()
+    entry = replay.describe()
+    samplers = entry.list_samplers()
     if samplers:
         today = get_sampler(search)
         others = [sampler for sampler in samplers if sampler != today]
@@ -54,7 +55,7 @@ def describe_mixture(replay: Replay) -> list[str]:
                 f"Search {search.name}: some trials were chosen by {' and '.join(others)}; "
                 f"installed is {today}, and {SEARCH_LOG} says which trial is whose"
             )
-    codes = replay.list_codes()
+    codes = entry.list_codes()
     if len(codes) > 1:
         lines.append(
             f"Search {search.name}: {len(codes)} versions of the code trained its trials, "

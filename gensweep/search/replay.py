@@ -121,18 +121,6 @@ class Replay:
         """Return the entry of the log."""
         return describe_search(self.search, self.trials, self.confirmed)
 
-    def list_samplers(self) -> list[str]:
-        """Return what chose the values of the trials, each name and version once."""
-        return list(dict.fromkeys(trial.sampler for trial in self.trials))
-
-    def list_codes(self) -> list[str]:
-        """Return the digests of the code behind the values of the trials, each once."""
-        codes: dict[str, None] = {}
-        for trial in self.trials:
-            for level in trial.levels:
-                codes.update(dict.fromkeys(level.outcome.codes))
-        return list(codes)
-
     def measure_progress(self) -> Progress:
         """Return how far the search is."""
         finished = sum(
