@@ -171,14 +171,24 @@ def wait_for(path: Path, text: str, seconds: float = 120.0) -> None:
 
 @contextlib.contextmanager
 def other(target: Any, *arguments: Any) -> Iterator[Any]:
-    """Another process, killed at the end if it still runs."""
-    process = FORKS.Process(target=target, args=arguments)
+    """Another process with this one's environment, killed at the end if it still runs."""
+    process = FORKS.Process(target=_run_with, args=(dict(os.environ), target, arguments))
     process.start()
     try:
         yield process
     finally:
         process.kill()
         process.join()
+
+
+def _run_with(environment: dict[str, str], target: Any, arguments: tuple[Any, ...]) -> None:
+    """Call a function in the environment of the process that asks for it.
+
+    The server that forks has the environment of the test that started it, which may be any test.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
+    target(*arguments)
 
 
 def ended(process: Any, seconds: float = 60.0) -> int:
