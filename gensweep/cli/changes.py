@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.cli.options import parse_pairs
 from gensweep.core.errors import SweepError
+from gensweep.core.values import parse_value
 
 if TYPE_CHECKING:
     from gensweep.sweep.spec import Sweep
     from gensweep.sweep.zips import Zip
 
 _COLON = re.compile(r"(?<!\\):")
+_EXAMPLE = "A:B=1:3,2:4"
 
 
 def read_changed_sweep(
@@ -25,7 +27,7 @@ def read_changed_sweep(
         SweepError: the file or a change is wrong.
     """
     from gensweep.sweep.changes import change_sweep
-    from gensweep.sweep.load import parse_value, read_sweep
+    from gensweep.sweep.load import read_sweep
 
     sweep = read_sweep(file)
     changes: dict[str, Any] = {}
@@ -41,23 +43,16 @@ def read_changed_sweep(
 
 def _parse_zip(key: str, texts: list[str]) -> Zip:
     r"""Parse `A:B=1:3,2:4`: A is 1 with B 3, then A is 2 with B 4; `\:` is a colon in a value."""
-    from gensweep.sweep.load import parse_value
-    from gensweep.sweep.zips import Zip
+    from gensweep.sweep.zips import make_zip
 
-    names = [name.strip() for name in key.split(":")]
-    if not all(names) or len(set(names)) < len(names):
-        raise SweepError(
-            f"--set {key}: write different names, as in A:B=1:3,2:4"
-        )
+    owner = f"--set {key}"
     rows = []
     for text in texts:
-        row = [part.replace("\\:", ":") for part in _COLON.split(text)]
-        if len(row) != len(names) or not all(row):
+        parts = [part.replace("\\:", ":") for part in _COLON.split(text)]
+        if not all(parts):
             raise SweepError(
-                f"--set {key}: {text!r} does not have {len(names)} values, one for each of "
-                f"{', '.join(names)}; write them as in A:B=1:3,2:4"
+                f"{owner}: {text!r} has an empty value; "
+                f"write values as in {_EXAMPLE}"
             )
-        rows.append([parse_value(part) for part in row])
-    return Zip(
-        **dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    )
+        rows.append([parse_value(part) for part in parts])
+    return make_zip(owner, key, rows, _EXAMPLE)

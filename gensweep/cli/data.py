@@ -91,7 +91,7 @@ def data_show_command(
 ) -> None:
     """Write a contact sheet of some examples."""
     from gensweep.cli.show_data import show_examples
-    from gensweep.sweep.load import parse_value
+    from gensweep.core.values import parse_value
 
     values = {}
     for key, texts in parse_pairs("--set", set_).items():

@@ -163,7 +163,7 @@ def _parse_comparisons(
     texts: list[str] | None,
 ) -> list[tuple[str, Any, Any]]:
     """Return a parameter and two of its values for each option."""
-    from gensweep.sweep.load import parse_value
+    from gensweep.core.values import parse_value
 
     comparisons = []
     for text in texts or []:

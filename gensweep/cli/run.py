@@ -84,8 +84,8 @@ def run_command(
     verbose: VerboseRun = False,
 ) -> None:
     """Train the missing points of a sweep and print its tables; the word run is optional."""
+    from gensweep.core.values import parse_value
     from gensweep.execute.make_options import make_run_options
-    from gensweep.sweep.load import parse_value
 
     sweep = read_changed_sweep(file, set_, seeds)
     _check_needs_dry_run(dry, {"--calibrate": calibrate, "--json": as_json})

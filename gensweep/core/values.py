@@ -1,12 +1,14 @@
-"""Checks of single values: numbers that a record can hold, and values that a parameter can have."""
+"""Single values: which ones a record or a parameter can have, as text and from text."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
 MAX_SHOWN = 200
 """The most characters of a wrong value that an error shows."""
+_CONSTANTS = {"none": None, "null": None, "true": True, "false": False}
 
 
 def is_number(value: Any) -> bool:
@@ -40,3 +42,16 @@ def show_value(value: Any, limit: int | None = MAX_SHOWN) -> str:
     if limit is None or len(text) <= limit:
         return text
     return f"{text[:limit]}..."
+
+
+def parse_value(text: str) -> Any:
+    """Return the value of a text on the command line.
+
+    It is a whole number, a number, true, false, none, or the text itself.
+    """
+    if text.lower() in _CONSTANTS:
+        return _CONSTANTS[text.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text

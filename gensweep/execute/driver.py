@@ -26,13 +26,13 @@ from gensweep.execute.run_end import (
 )
 from gensweep.execute.searching import Searcher, check_filters
 from gensweep.execute.train_missing import RunContext, train_missing
+from gensweep.ledger.dropped_points import describe_dropped_points
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.replaced_points import describe_replaced_points
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.plugins.loader import load_plugins
-from gensweep.sweep.load import filter_points
+from gensweep.sweep.filters import filter_points
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.signals import Stopped
@@ -108,7 +108,7 @@ def _run(
             plan = make_plan(current.points(), ledger)
             plan.order = options.order
     print_unreadable(plan, console)
-    note = describe_replaced_points(store, current, options.command)
+    note = describe_dropped_points(store, current, options.command)
     resume_hint = ResumeHint(options.command if plan.todo else None)
     limit = None
     if plan.todo:

@@ -25,13 +25,13 @@ from gensweep.execute.rates import read_all_records
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.search_messages import describe_budget
 from gensweep.execute.searching import Searcher, check_filters
+from gensweep.ledger.dropped_points import describe_dropped_points
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.replaced_points import describe_replaced_points
 from gensweep.ledger.stores import as_results_error
 from gensweep.plugins.loader import load_plugins
 from gensweep.report.stats.power import POWER, compute_detectable_effect
-from gensweep.sweep.load import filter_points
+from gensweep.sweep.filters import filter_points
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import format_duration, pluralize, print_line
@@ -79,7 +79,7 @@ def dry_run(
         calibrate,
         may_grow=bool(sweep.searches),
     )
-    refusal, note = _describe_replaced_points(sweep, ledger, options)
+    refusal, note = _describe_dropped_points(sweep, ledger, options)
     if refusal:
         report.refusals.insert(0, refusal)
     if as_json:
@@ -103,12 +103,12 @@ def dry_run(
     return report
 
 
-def _describe_replaced_points(
+def _describe_dropped_points(
     sweep: Sweep, ledger: Ledger, options: RunOptions
 ) -> tuple[str | None, str | None]:
     """Return why a run would be refused, and which points would leave the sweep's tables."""
     try:
-        return None, describe_replaced_points(
+        return None, describe_dropped_points(
             ledger.store, sweep, options.command
         )
     except ResultsError as error:

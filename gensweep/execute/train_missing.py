@@ -32,7 +32,7 @@ from gensweep.ledger.store_check import (
     require_writable,
 )
 from gensweep.ledger.stores import Store
-from gensweep.sweep.load import filter_points
+from gensweep.sweep.filters import filter_points
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 

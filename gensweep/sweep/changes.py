@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import SweepError
 from gensweep.core.values import show_value
-from gensweep.sweep.zips import Zip
+from gensweep.sweep.zips import Zip, make_zip
 
 if TYPE_CHECKING:
     from gensweep.sweep.spec import Sweep
+
+_EXAMPLE = "{'A:B': [(1, 3), (2, 4)]}"
 
 
 def change_sweep(
@@ -70,26 +72,18 @@ def split_changes(changes: Any) -> tuple[dict[str, Any], list[Zip]]:
                 f"set has the key {show_value(key)}, which names no parameter"
             )
         if ":" in key:
-            zips.append(_make_zip(key, value))
+            zips.append(_read_zip(key, value))
         else:
             values[key] = value
     return values, zips
 
 
-def _make_zip(key: str, rows: Any) -> Zip:
-    names = [name.strip() for name in key.split(":")]
-    has_rows = isinstance(rows, (list, tuple)) and all(
-        isinstance(row, (list, tuple)) and len(row) == len(names)
-        for row in rows
-    )
-    is_named_once = len(set(names)) == len(names)
-    if not all(names) or not is_named_once or not has_rows:
+def _read_zip(key: str, rows: Any) -> Zip:
+    """Return the zip of a key `"A:B"` and its rows of values."""
+    owner = f"set {key!r}"
+    if not isinstance(rows, (list, tuple)):
         raise SweepError(
-            f"set {key!r}: {show_value(rows)} does not have one value for "
-            f"each of {', '.join(names)} in each row; write them as in "
-            "{'A:B': [(1, 3), (2, 4)]}"
+            f"{owner}: {show_value(rows)} is not a list of rows; "
+            f"write them as in {_EXAMPLE}"
         )
-    columns = {
-        name: [row[index] for row in rows] for index, name in enumerate(names)
-    }
-    return Zip(**columns)
+    return make_zip(owner, key, rows, _EXAMPLE)

@@ -1,4 +1,4 @@
-"""Sweep files, with errors that name the file and the line, and the points that filters select."""
+"""Sweep files, with errors that name the file and the line."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ import sys
 import traceback
 import types
 import zlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
-from gensweep.core.errors import SweepError, UserError, describe_unknown
+from gensweep.core.errors import SweepError, UserError
 from gensweep.core.registry import refuse_entries
 from gensweep.plugins.loader import list_active_plugins, load_plugin
 from gensweep.plugins.source import read_plugin
-from gensweep.prepare.fingerprint import find_paths, get_pinned_text
-from gensweep.sweep.point import Point
 from gensweep.sweep.reference import resolve_paths_from
 from gensweep.sweep.spec import Sweep
 from gensweep.sweep.uses import use_plugins
-from gensweep.system.naming import Names, is_same
 from gensweep.system.signals import Stopped
 
 _helpers: dict[str, str] = {}
@@ -32,7 +28,6 @@ _NOT_SHIPPED = (
     "is registered while a sweep file runs, which workers do not read; move it to a file of its "
     "own, mymodel.py, and say Sweep(uses=['mymodel.py']); or say Sweep(uses=[__file__])"
 )
-_CONSTANTS = {"none": None, "null": None, "true": True, "false": False}
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -178,85 +173,3 @@ def _format_line(error: BaseException, path: Path) -> str:
         if frame.filename == str(path):
             position = f":{frame.lineno}"
     return position
-
-
-def filter_points(
-    sweep: Sweep, filters: Iterable[tuple[str, list[str]]]
-) -> list[Point]:
-    """Return the points of a sweep that pass every filter.
-
-    Args:
-        sweep: the sweep, with all its points.
-        filters: a parameter (or `model`, `seed`) and values of it, each as tables, figures and
-            pages show it, or as the sweep file may write it.
-
-    Raises:
-        SweepError: an unknown parameter, or a value that no remaining point has.
-    """
-    all_points = sweep.points()
-    known = {"model", "seed"}
-    for point in all_points:
-        known.update(point.params)
-    points = all_points
-    for key, texts in filters:
-        if key not in known:
-            owner = f"--filter of sweep {sweep.name!r}"
-            raise SweepError(describe_unknown("parameter", key, known, owner))
-        # Names come from all points, so that a filter means the same after other filters.
-        values = [_get_value(point, key) for point in all_points]
-        names = Names({key: values}, find_paths(values))
-        points = _apply_filter(points, key, texts, names)
-    return points
-
-
-def _apply_filter(
-    points: list[Point], key: str, texts: list[str], names: Names
-) -> list[Point]:
-    """Return the points whose value of a parameter has one of these texts.
-
-    Raises:
-        SweepError: a text matches none of the points.
-    """
-    available = dict.fromkeys(
-        names.get_text(key, _get_value(point, key)) for point in points
-    )
-    selected = []
-    unmatched = []
-    for text in texts:
-        matches = names.find(key, text, parse_value(get_pinned_text(text)))
-        selected += matches
-        if available.keys().isdisjoint(
-            names.get_text(key, value) for value in matches
-        ):
-            unmatched.append(text)
-    if unmatched:
-        raise SweepError(
-            f"--filter {key}={','.join(unmatched)} matches nothing; "
-            f"available: {', '.join(available)}"
-        )
-    return [
-        point
-        for point in points
-        if any(is_same(_get_value(point, key), value) for value in selected)
-    ]
-
-
-def _get_value(point: Point, key: str) -> Any:
-    if key == "model":
-        return point.model
-    if key == "seed":
-        return point.seed
-    return point.params.get(key)
-
-
-def parse_value(text: str) -> Any:
-    """Return the value of a text on the command line.
-
-    It is a whole number, a number, true, false, none, or the text itself.
-    """
-    if text.lower() in _CONSTANTS:
-        return _CONSTANTS[text.lower()]
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text

@@ -7,7 +7,6 @@ from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS, get_dataset_class
-from gensweep.sweep.conditions import Conditions
 from gensweep.sweep.parameters import (
     map_owners,
     resolve_params,
@@ -19,6 +18,7 @@ from gensweep.sweep.ranges import (
     Uniform,
     parse_dimension,
 )
+from gensweep.sweep.search_conditions import Conditions
 
 Draw = Callable[[str, Dimension], Any]
 """Takes the name of a parameter and its dimension; returns a value for it."""

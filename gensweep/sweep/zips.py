@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gensweep.core.errors import SweepError
@@ -82,3 +82,32 @@ class Zip:
             f"{key}={values!r}" for key, values in self.columns.items()
         ]
         return f"Zip({', '.join(columns)})"
+
+
+def make_zip(owner: str, key: str, rows: Sequence[Any], example: str) -> Zip:
+    """Return the zip that a change of a sweep writes as a key `A:B` and its rows.
+
+    Args:
+        owner: where the change is written, for errors.
+        key: the names of the parameters, with a colon between them.
+        rows: the combinations, each a list or a tuple of one value per name.
+        example: how such a change is written there, for errors.
+
+    Raises:
+        SweepError: a name is missing or comes twice, or a row has too few or too many values.
+    """
+    names = [name.strip() for name in key.split(":")]
+    if not all(names) or len(set(names)) < len(names):
+        raise SweepError(
+            f"{owner}: each parameter needs its own name, as in {example}"
+        )
+    for row in rows:
+        if not isinstance(row, (list, tuple)) or len(row) != len(names):
+            raise SweepError(
+                f"{owner}: {show_value(row)} does not have one value for each "
+                f"of {', '.join(names)}; write them as in {example}"
+            )
+    columns = {
+        name: [row[index] for row in rows] for index, name in enumerate(names)
+    }
+    return Zip(**columns)

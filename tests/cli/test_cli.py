@@ -18,13 +18,13 @@ from gensweep import __version__
 from gensweep.cli import app
 from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.core.training_config import TrainingConfig
+from gensweep.core.values import parse_value
 from gensweep.execute import driver, plan, rates
 from gensweep.execute.memory_budget import estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
-from gensweep.sweep.load import parse_value
 from gensweep.sweep.parameters import map_owners
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware

@@ -54,7 +54,8 @@ from gensweep.report.page.headline import list_headlines
 from gensweep.report.page.tables import MAX_OPEN_TABLES, build_views
 from gensweep.report.page.terms import list_terms
 from gensweep.report.tables.text_cells import format_measurement
-from gensweep.sweep.load import filter_points, read_sweep
+from gensweep.sweep.filters import filter_points
+from gensweep.sweep.load import read_sweep
 from gensweep.system.signals import Stopped
 from gensweep.system.terminal import Console
 

@@ -92,8 +92,12 @@ SWEEP = Sweep("pairs", [Grid("text_to_text", Zip(encoder_layers=[1, 2], decoder_
     [
         ("encoder_layers:decoder_layers=1:2,2:1,3:3", "3 points wanted"),
         ("encoder_layers=1,2,3", "6 points wanted"),
-        ("encoder_layers:decoder_layers=1:2,2", "'2' does not have 2 values"),
-        ("encoder_layers:=1:2", "write different names, as in A:B=1:3,2:4"),
+        ("encoder_layers:decoder_layers=1:2,2", "[2] does not have one value for each of"),
+        (
+            "encoder_layers:decoder_layers=1:2,2:",
+            "'2:' has an empty value; write values as in A:B=1:3",
+        ),
+        ("encoder_layers:=1:2", "each parameter needs its own name, as in A:B=1:3,2:4"),
         ("encoder_layers:decoder_layer=1:2", "did you mean 'decoder_layers'?"),
     ],
 )

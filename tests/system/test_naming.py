@@ -24,14 +24,14 @@ from runs import write_sweep as write_file
 from sweep_files import cell, write_record, write_sweep
 
 from gensweep import Grid, Sweep, load
+from gensweep.ledger.dropped_points import describe_dropped_points
 from gensweep.ledger.manifest_writer import build_sweep_json, write_sweep_json
-from gensweep.ledger.replaced_points import describe_replaced_points
 from gensweep.prepare.fingerprint import clear_cache
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
 from gensweep.report.figures.settings import name_settings, split_by_dataset
 from gensweep.report.page.commands import Commands
-from gensweep.sweep.load import filter_points
+from gensweep.sweep.filters import filter_points
 from gensweep.system.file_stems import MAX_STEM_LENGTH, make_file_stem, make_file_stems
 from gensweep.system.naming import Names, format_value, make_visible
 
@@ -440,25 +440,25 @@ def test_a_sweep_may_grow_shrink_and_change(tmp_path: Path) -> None:
     store, command = Store(tmp_path), "python -m gensweep sweeps/s.py --seeds 1"
     small, large = (Sweep("s", Grid("text_to_text", hidden=sizes)) for sizes in ([4], [4, 6]))
     changed = Sweep("s", Grid("text_to_text", hidden=[8]))
-    assert describe_replaced_points(store, small, command) == ""
+    assert describe_dropped_points(store, small, command) == ""
     write_sweep_json(store, small, command)
     assert (
-        describe_replaced_points(store, small, command)
-        == describe_replaced_points(store, large, command)
+        describe_dropped_points(store, small, command)
+        == describe_dropped_points(store, large, command)
         == ""
     )
     write_sweep_json(store, large, command)
-    assert "Of 2 points of the earlier s, 1 will not be in its tables" in describe_replaced_points(
+    assert "Of 2 points of the earlier s, 1 will not be in its tables" in describe_dropped_points(
         store, small, command
     )
-    assert "Of 2 points of the earlier s, 2 will not be in its tables" in describe_replaced_points(
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in describe_dropped_points(
         store, changed, command
     )
-    assert "Of 2 points of the earlier s, 2 will not be in its tables" in describe_replaced_points(
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in describe_dropped_points(
         store, changed, ""
     )
     (tmp_path / "s" / "sweep.json").write_text("[]")
-    assert describe_replaced_points(store, changed, command) == ""
+    assert describe_dropped_points(store, changed, command) == ""
 
 
 # --- text of files that becomes a path

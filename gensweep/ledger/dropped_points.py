@@ -13,7 +13,7 @@ from gensweep.system.terminal import split_command_line
 from gensweep.system.text import pluralize
 
 
-def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
+def describe_dropped_points(store: Store, sweep: Sweep, command: str) -> str:
     """Return a note about points that leave the sweep's tables with this run; empty if none does.
 
     A sweep may grow, shrink and change: points that it no longer contains keep their records.
