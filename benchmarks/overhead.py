@@ -1,4 +1,4 @@
-"""What a sweep costs beside its training: start, seconds a point, planning, reading the ledger, small commands."""
+"""What a sweep costs beside its training: start, seconds per point, planning, reading the ledger, small commands."""
 
 from __future__ import annotations
 

@@ -53,9 +53,9 @@ class Driven:
         epochs: reports of each, beside that of its outcome.
         workers: processes that trained; more than slots where some were ended and started again.
         wall: seconds between two outcomes.
-        driver: the driver's processor seconds a point.
+        driver: the driver's processor seconds per point.
         halves: the same of each half of what was counted: alike where nothing grows with the number of points.
-        ray: processor seconds a point of the GCS and of all raylets, over the whole run.
+        ray: processor seconds per point of the GCS and of all raylets, over the whole run.
         memory: the most that the driver held, bytes.
     """
 

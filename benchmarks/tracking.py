@@ -1,7 +1,7 @@
 """What logging to W&B costs: `python -m benchmarks.tracking [--points N]`.
 
 Tiny points are trained in one warm process, in turn without W&B and with it offline (A B A B), so that both meet the
-same noise; what stays is seconds a point. Then a sweep runs on Ray, once each way, and the processes it starts are
+same noise; what stays is seconds per point. Then a sweep runs on Ray, once each way, and the processes it starts are
 counted: a worker that logs has one helper process of W&B, and there is no actor more.
 """
 
@@ -74,7 +74,7 @@ def in_turn(model: str, points: int, folder: Path) -> None:
         "offline": logged,
         "more": [b - a for a, b in zip(without, logged, strict=True)],
     }
-    print(f"\n{model}, seconds a point over {points} points, in turn:")
+    print(f"\n{model}, seconds per point over {points} points, in turn:")
     for name, kept in rows.items():
         print(
             f"  {name:8} min {min(kept):7.3f}  median {statistics.median(kept):7.3f}  max {max(kept):7.3f}"

@@ -27,7 +27,7 @@ class Diffusion(gs.Model):
     filters: int = gs.param(32, "channels of every convolution", ge=1)
     steps: int = gs.param(16, "steps from noise to a picture", ge=1)
     epochs: int = gs.param(20, "passes over the training examples", ge=1)
-    batch_size: int = gs.param(32, "examples a step", ge=1)
+    batch_size: int = gs.param(32, "examples per step", ge=1)
 
     def build_network(self):
         """Return the network; torch is imported only here."""

@@ -146,7 +146,7 @@ def _check_needs_dry_run(is_dry: bool, options: dict[str, bool]) -> None:
 
 def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:
     filters: list[tuple[str, list[str]]] = []
-    # One at a time: a key may come twice in filters, then both must hold.
+    # Each text is parsed alone, because several filters may name one key. All of them must hold.
     for text in texts or []:
         filters += parse_pairs("--filter", [text]).items()
     return filters

@@ -1,6 +1,6 @@
 """Collect facts about a machine; the driver asks every node for them.
 
-Therefore neither torch nor Ray is imported here.
+Torch and Ray are not imported here, so that a node answers at once.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _try_root(
     """Read the probe, and write a file of this node; write nothing if there is no probe.
 
     Returns:
-        `wrote`, the name of the file; or `error`, and whether the root is `apart`, which means
-        that this node has another one of the same name.
+        `wrote`, the name of the file; or `error`, and `apart`: whether this node has another folder
+        of the same name as its root.
     """
     file_name = f"{name}-{node}"
     try:
@@ -114,7 +114,7 @@ def _try_root(
             )
             return {"error": message, "apart": True}
         store.write(file_name, content[::-1])
-        # As trials do.
+        # A trial locks files, too, so a root without locks must be noticed here.
         with store.lock(file_name):
             pass
         if not store.exists(name):
@@ -140,7 +140,7 @@ def _measure_folder(folder: Path) -> tuple[int, int]:
     size = 0
     for current, folders, names in os.walk(folder):
         if current == str(folder):
-            # Copies of results are no datasets. os.walk reads the list after this change.
+            # Copies of results are no part of the cache. os.walk reads the changed list.
             folders[:] = [name for name in folders if name != MIRRORS_FOLDER]
         for name in names:
             with contextlib.suppress(OSError):
@@ -162,7 +162,8 @@ def compare_code(
     """Compare the `code` of two machines.
 
     Returns:
-        The differences that change numbers, or may; and those that do not, but deserve a note.
+        The differences that change numbers or may change them, and those that change none but
+        deserve a note.
     """
     failed = []
     notes = []
@@ -225,7 +226,7 @@ def _is_same_release(name: str, one: str | None, other: str | None) -> bool:
         one_release = one.split(".")[:2]
         other_release = other.split(".")[:2]
     else:
-        # All but the build, such as `+cu129`, counts.
+        # The build, such as `+cu129`, does not count.
         one_release = one.split("+")[:1]
         other_release = other.split("+")[:1]
     return one_release == other_release

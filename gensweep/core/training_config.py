@@ -13,7 +13,7 @@ class TrainingConfig(Config):
     """The parameters of training; every model's config inherits them and may change a default."""
 
     epochs: int = param(10, "passes over the training examples", ge=1)
-    batch_size: int = param(128, "examples a step", ge=1)
+    batch_size: int = param(128, "examples per step", ge=1)
     optimizer: Literal["adam", "adamw", "muon"] = param(
         "adam", "muon: matrices by Muon, the rest by AdamW"
     )
@@ -62,7 +62,7 @@ class TrainingConfig(Config):
     )
     clip_norm: float | None = param(
         None,
-        "largest gradient norm a player and step; none: no clipping",
+        "largest gradient norm per player and step; none: no clipping",
         gt=0,
     )
     init: Literal["torch", "keras"] = param(

@@ -117,7 +117,7 @@ class MemoryBudget:
         label = first.id
         if lanes > 1:
             label = f"{lanes} lanes as {first.id}"
-        return f"{_format_gb(self._estimate_bytes(pack))} a trial ({label}, {source})"
+        return f"{_format_gb(self._estimate_bytes(pack))} per trial ({label}, {source})"
 
     def describe_largest(self, packs: Iterable[Pack]) -> str:
         """Return the memory that the largest of the packs takes, in words."""

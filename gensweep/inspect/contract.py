@@ -47,7 +47,7 @@ class Finding:
     Attributes:
         subject: the model or task.
         text: what was checked, or what is wrong.
-        is_ok: whether the contract holds; None: it does not ask for this.
+        is_ok: whether the contract holds; None: the contract does not ask for this.
     """
 
     subject: str
@@ -57,7 +57,8 @@ class Finding:
     @property
     def word(self) -> str:
         """The first word of its line."""
-        return {True: "ok", False: "FAIL", None: "note"}[self.is_ok]
+        words = {True: "ok", False: "FAIL", None: "note"}
+        return words[self.is_ok]
 
     def __str__(self) -> str:
         return f"{self.word:<5}{self.subject}: {self.text}"
@@ -143,7 +144,7 @@ def _check_resumed(
     else:
         return Finding(
             point.model,
-            "it caught the end of its process; it must not",
+            "it caught the exception that ends its process, which it must not do",
             False,
         )
     if resumed.lines and resumed.lines[0]["epoch"] == 1:
@@ -159,7 +160,9 @@ def _compare(
     if one.numbers == other.numbers:
         return Finding(name, text, True)
     return Finding(
-        name, f"not so: {text} ({_describe_difference(one, other)})", False
+        name,
+        f"this does not hold: {text} ({_describe_difference(one, other)})",
+        False,
     )
 
 
@@ -191,7 +194,7 @@ def _check_ranges(name: str, base: ReportedTraining) -> Iterator[Finding]:
             if split not in ("test", "validation") or bare not in metrics:
                 continue
             low, high = metrics[bare].range
-            if not (-math.inf if low is None else low) <= value:
+            if low is not None and not value >= low:
                 wrong.append(f"{key} is {value}, below {low}")
             elif high is not None and value > high:
                 wrong.append(f"{key} is {value}, above {high}")
@@ -204,7 +207,7 @@ def _check_ranges(name: str, base: ReportedTraining) -> Iterator[Finding]:
 def _check_parameters(
     name: str, params: dict[str, Any], base: ReportedTraining, scratch: Path
 ) -> Iterator[Finding]:
-    """Check that each parameter of the user's changes some number."""
+    """Check that each parameter that the user declares changes some number."""
     for key in list_own_parameters(MODELS[name]):
         if key == "epochs":
             continue

@@ -28,9 +28,8 @@ CHUNK_SIZE = 1000
 def compute_fid(sample: Tensor, picture: Tensor) -> float:
     """Fréchet distance of normal distributions fitted to features of samples and held-out pictures.
 
-    Heusel et al. 2017: |m - n|^2 + tr(S) + tr(T) -
-    2 tr((S T)^1/2) of means m, n and covariances S, T. Biased: it falls as pictures are added.
-    Compare at equal numbers.
+    It is |m - n|^2 + tr(S) + tr(T) - 2 tr((S T)^1/2) of means m, n and covariances S, T (Heusel et
+    al. 2017). It is biased: it falls as pictures are added. Compare at equal numbers.
     """
     import torch
 
@@ -53,8 +52,8 @@ def compute_kid(sample: Tensor, picture: Tensor) -> float:
     """Kernel distance: squared maximum mean discrepancy of features, times 1,000.
 
     The kernel is (x.y / features + 1)^3. It is 0 in the mean for equal distributions, and slightly
-    negative by chance (Binkowski et al. 2018). Papers print it times 1,000 too. Unbiased: its mean
-    does not depend on the number of pictures.
+    negative by chance (Binkowski et al. 2018). Papers print it times 1,000 too. It is
+    unbiased: its mean does not depend on the number of pictures.
     """
     import torch
 
@@ -72,9 +71,9 @@ def compute_kid(sample: Tensor, picture: Tensor) -> float:
 def compute_kid_interval(sample: Tensor, picture: Tensor) -> float:
     """Half the width of the 95% interval of `kid_x1000` over draws of pictures, by Student's t.
 
-    From the KIDs of ten equal parts of the samples, each with a part of the
-    pictures. It says how far another draw of as many pictures from the same network might move
-    `kid_x1000`; it does not cover the seeds of the training. Near a distance of 0 it is too wide.
+    It comes from the KIDs of ten equal parts of the samples, each with a part of the pictures. It
+    says how far another draw of as many pictures from the same network might move `kid_x1000`; it
+    does not cover the seeds of the training. It is too wide near a distance of 0.
     """
     import torch
 
@@ -90,10 +89,10 @@ def compute_kid_interval(sample: Tensor, picture: Tensor) -> float:
 def compute_mind(sample: Tensor, picture: Tensor) -> float:
     """Sliced Wasserstein-1 distance of features of samples from those of as many held-out pictures.
 
-    Mean over 256 fixed random unit directions of the distance
-    between the two projected distributions, after MIND (Berthet et al. 2026), which compares
-    features of Inception: published values are on another scale. It needs fewer pictures than FID,
-    and falls as pictures are added: compare at equal numbers.
+    It is the mean, over 256 fixed random unit directions, of the distance between the two projected
+    distributions. MIND (Berthet et al. 2026) does the same with features of Inception, so published
+    values are on another scale. It needs fewer pictures than FID, and falls as pictures are added:
+    compare at equal numbers.
     """
     import torch
 
@@ -110,10 +109,10 @@ def compute_mind(sample: Tensor, picture: Tensor) -> float:
 def compute_density(sample: Tensor, picture: Tensor) -> float:
     """Mean number of real pictures' neighbourhoods that a sample lies in, divided by k = 5.
 
-    1 in the mean for equal distributions (Naeem et al. 2020). A
-    neighbourhood is the ball around a real picture that reaches to its fifth nearest other one. It
-    says how likely samples are, not how varied: copies of one common picture score above 1. Read
-    it together with `coverage`.
+    It is 1 in the mean for equal distributions (Naeem et al. 2020). A neighbourhood is the ball
+    around a real picture that reaches to the fifth nearest of the others. The metric says how
+    likely samples are, not how varied: copies of one common picture score above 1. Read it together
+    with `coverage`.
     """
     inside = sum(
         part.sum().item() for part in _find_neighbours(sample, picture)
@@ -124,9 +123,8 @@ def compute_density(sample: Tensor, picture: Tensor) -> float:
 def compute_coverage(sample: Tensor, picture: Tensor) -> float:
     """Share of the real pictures with a sample in their neighbourhood, as `density` defines it.
 
-    Naeem et al. 2020: 1 - 1/2^5 = 0.97 in the mean for equal
-    distributions and as many samples as pictures. Depends on the number of samples: compare at
-    equal numbers.
+    It is 1 - 1/2^5 = 0.97 in the mean for equal distributions and as many samples as pictures
+    (Naeem et al. 2020). It depends on the number of samples: compare at equal numbers.
     """
     covered = 0
     for inside in _find_neighbours(sample, picture):
@@ -179,7 +177,7 @@ def _find_neighbours(sample: Tensor, picture: Tensor) -> Iterator[Tensor]:
     import torch
 
     for chunk in picture.split(CHUNK_SIZE):
-        # The nearest picture is itself, at a distance of 0.
+        # The nearest to a picture is the picture itself, at a distance of 0.
         k = min(NEIGHBOURS + 1, len(picture))
         radius = torch.cdist(chunk, picture).kthvalue(k, dim=1).values
         yield torch.cdist(chunk, sample) < radius[:, None]

@@ -35,7 +35,7 @@ class PictureModel(LayeredModel):
     filters: int = param(128, "channels of every stage", ge=1)
     latent_dim: int = param(256, "size of the latent vector", ge=1)
     epochs: int = param(100, "passes over the training examples", ge=1)
-    batch_size: int = param(64, "examples a step", ge=1)
+    batch_size: int = param(64, "examples per step", ge=1)
     init: Literal["torch", "keras"] = param(
         "keras", "initial weights: PyTorch's or Keras' defaults"
     )

@@ -9,7 +9,7 @@ from gensweep.core.alphabet import decode
 
 
 def compute_answer_loss(logits: Tensor, answer: Tensor) -> Tensor:
-    """Return the cross-entropy in nats a character, mean over characters.
+    """Return the cross-entropy in nats per character, mean over characters.
 
     Args:
         logits: [B, T, V].

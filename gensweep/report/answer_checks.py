@@ -1,4 +1,4 @@
-"""Comparison of a point's answers.csv with its record: an exchanged file is no result of it."""
+"""Compare a point's answers.csv with its record, since another file may have taken its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 RIGHT_SHARES = ("exact_match", "read_exact_match")
 """Metrics that are the share of right lines in answers.csv; a model has one of them."""
 TOLERANCE = 0.005
-"""A share that `evaluate` finds on another machine may differ by the rounding of some answers."""
+"""Rounding may change some answers when `evaluate` runs on another machine."""
 
 
 def list_right_shares(results: Results) -> dict[str, float]:

@@ -71,7 +71,9 @@ def choose_best(
     return list(best.values())[:count]
 
 
-def get_told_level(search: Search, number: int, earlier: int) -> int | None:
+def get_deciding_level(
+    search: Search, number: int, earlier: int
+) -> int | None:
     """Return the highest level of an earlier trial whose outcome may decide a trial's values.
 
     It depends on the two numbers alone, so that the values do not depend on who finished when. The

@@ -9,7 +9,7 @@ from gensweep.ledger.search_log import SearchInfo
 from gensweep.search.halving import (
     choose_best,
     choose_promoted,
-    get_told_level,
+    get_deciding_level,
     list_block,
 )
 from gensweep.search.outcomes import Outcomes
@@ -155,7 +155,7 @@ class Replay:
         if self.search.window is None:
             return True
         for trial in self.trials:
-            level = get_told_level(self.search, number, trial.number)
+            level = get_deciding_level(self.search, number, trial.number)
             if level is None:
                 break
             if any(one.is_pending for one in trial.levels[: level + 1]):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.errors import UserError
 from gensweep.search.trials import Trial
 from gensweep.sweep.search import Search
-from gensweep.sweep.search_arguments import RANDOM, SOBOL
+from gensweep.sweep.search_arguments import RANDOM, SOBOL, TPE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,30 +25,33 @@ def choose_values(
 
     Args:
         search: the search.
-        trials: all earlier trials; of their outcomes those count that `get_told_level` names.
+        trials: all earlier trials; `get_deciding_level` says which of their outcomes count.
         number: the number of the trial.
 
     Raises:
         UserError: Optuna is not installed.
     """
-    if search.method == RANDOM:
-        return search.space.draw(
-            lambda key, dimension: dimension.take(
-                _draw_share(search.seed, number, key)
-            )
-        ), get_sampler(search)
-    if search.method == SOBOL:
-        row = _draw_sobol(len(search.space.dimensions), search.seed, number)[
-            number
-        ]
-        shares = dict(zip(search.space.dimensions, row.tolist(), strict=True))
-        drawn = search.space.draw(
-            lambda key, dimension: dimension.take(shares[key])
-        )
-        return drawn, get_sampler(search)
-    from gensweep.search.tpe import choose_by_tpe
+    sampler = get_sampler(search)
+    if search.method == TPE:
+        from gensweep.search.tpe import choose_by_tpe
 
-    return choose_by_tpe(search, trials, number), get_sampler(search)
+        return choose_by_tpe(search, trials, number), sampler
+    shares = _draw_shares(search, number)
+    values = search.space.draw(
+        lambda key, dimension: dimension.take(shares[key])
+    )
+    return values, sampler
+
+
+def _draw_shares(search: Search, number: int) -> dict[str, float]:
+    """Return for each dimension how far its value lies in its range, from 0 to 1 (excluded)."""
+    dimensions = search.space.dimensions
+    if search.method == RANDOM:
+        return {
+            key: _draw_share(search.seed, number, key) for key in dimensions
+        }
+    points = _draw_sobol(len(dimensions), search.seed, number)
+    return dict(zip(dimensions, points[number].tolist(), strict=True))
 
 
 def get_sampler(search: Search) -> str:

@@ -2,7 +2,7 @@
 
 Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (2011). A study that is kept would
 know in which order trials ended. So each trial gets a study of its own: its sampler is seeded by
-the number of the trial, and it knows exactly the outcomes that `get_told_level` names.
+the number of the trial, and it knows exactly the outcomes that `get_deciding_level` names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.status import Status
-from gensweep.search.halving import get_told_level
+from gensweep.search.halving import get_deciding_level
 from gensweep.search.sampling import compute_seed, import_optuna
 from gensweep.search.trials import Trial
 from gensweep.sweep.ranges import Choice, Dimension, Integer, Log
@@ -106,7 +106,7 @@ def _make_trial(
     """
     state = optuna.trial.TrialState
     known = {key: distributions[key] for key in trial.drawn}
-    level = get_told_level(search, number, trial.number)
+    level = get_deciding_level(search, number, trial.number)
     if level is None:
         arguments: dict[str, Any] = {"state": state.RUNNING}
     else:

@@ -52,7 +52,7 @@ class RateLimiter:
 
 
 def open_session(
-    workers: int = 1, gate: RateLimiter | None = None
+    workers: int = 1, limiter: RateLimiter | None = None
 ) -> Session:
     """Return a session that retries after 429, 5xx and lost connections, and honours Retry-After.
 
@@ -60,14 +60,15 @@ def open_session(
 
     Args:
         workers: the number of requests at once.
-        gate: delays the session's requests; for a caller that stops them, or shares the limiter.
+        limiter: delays the session's requests, for a caller that stops them or that has several
+            sessions of one server. None: the session has its own.
     """
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import InvalidHeader
     from urllib3.util.retry import Retry
 
-    limiter = gate or RateLimiter()
+    limiter = limiter or RateLimiter()
 
     class LimitedRetry(Retry):
         def sleep(self, response: Any = None) -> None:

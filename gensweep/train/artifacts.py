@@ -92,7 +92,7 @@ def with_answers(
 
 
 def format_answers_csv(rows: list[tuple[str, str, str]]) -> str:
-    """Return a table with the columns `query,answer,predicted`, one line an example."""
+    """Return a table with the columns `query,answer,predicted`, one line per example."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("query", "answer", "predicted"))

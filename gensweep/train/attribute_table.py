@@ -30,11 +30,11 @@ HEADER = (
 def format_attributes_csv(
     attributes: Mapping[str, Sequence[str]], outputs: Mapping[str, Tensor]
 ) -> str:
-    """Return how frequent each value of each attribute is, one line a value.
+    """Return how frequent each value of each attribute is, one line per value.
 
     Columns are shares: in the dataset, in the samples and in the held-out pictures, as read; the
-    distance of the samples' shares from the dataset's; and the reader's accuracy. What is not read
-    reliably is empty. The text is empty if there are no samples to read.
+    distance of the samples' shares from the dataset's; and the reader's accuracy. A column is empty
+    where values are not read reliably. The text is empty if there are no samples to read.
 
     Args:
         attributes: the names of all values of each attribute.

@@ -181,7 +181,7 @@ class Attempt:
         }
 
     def write_history(self) -> None:
-        """Write history.csv: one line an epoch."""
+        """Write history.csv: one line per epoch."""
         if self.folder and self.history:
             self.folder.write(HISTORY, format_history(self.history))
 

@@ -106,7 +106,8 @@ def _check_names(
     absent = [name for name in declared if name not in result]
     if absent:
         raise TaskError(
-            f"{task} did not return {absent[0]!r}, which it declares; None: not defined"
+            f"{task} did not return {absent[0]!r}, which it declares; return None "
+            "for a metric that is not defined"
         )
 
 

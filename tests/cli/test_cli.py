@@ -509,7 +509,7 @@ def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
         "--dry-run",
     ).out
     assert (
-        f"Memory: up to {estimate_memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)."
+        f"Memory: up to {estimate_memory_bytes(point) / 1e9:.1f} GB per trial ({point.id}, estimated)."
         in output
     )
 

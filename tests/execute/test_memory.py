@@ -126,7 +126,7 @@ class TestNeed:
         ]
         assert result.measured == {wanted[0].cell, wanted[1].cell}
         message = result.describe(result.find_largest(make_packs(wanted, 1)))
-        assert "8.0 GB a trial" in message and "measured" in message
+        assert "8.0 GB per trial" in message and "measured" in message
         assert (result.total, result.reserve, result.free) == (
             24 * GB,
             RESERVE_BYTES,
@@ -166,7 +166,7 @@ class TestMemoryBudget:
         assert small.check(packs, 2, requested=64) == 2, "there are cores for two"
         with pytest.raises(UserError) as refused:
             small.check(packs, 3, requested=3)
-        largest = f"1.3 GB a trial ({packs[0].points[0].id}, estimated)"
+        largest = f"1.3 GB per trial ({packs[0].points[0].id}, estimated)"
         message = f"--max-concurrent 3: the 3 largest trials need 2.7 GB, up to {largest}"
         assert str(refused.value) == f"{message}, and this machine has 2.4 GB: 2 fit"
 
@@ -176,7 +176,7 @@ class TestMemoryBudget:
             small.check(packs, 1, requested=None)
         available = "this machine has 1.1 GB, of which 0.1 GB are for the driver and Ray"
         assert str(refused.value) == (
-            f"not enough memory: up to 1.3 GB a trial ({packs[0].points[0].id}, estimated), but {available}: "
+            f"not enough memory: up to 1.3 GB per trial ({packs[0].points[0].id}, estimated), but {available}: "
             "lower batch_size or hidden, or use a larger machine"
         )
 

@@ -20,7 +20,7 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import SearchInfo
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
-from gensweep.search.halving import get_told_level
+from gensweep.search.halving import get_deciding_level
 from gensweep.search.outcomes import Outcomes
 from gensweep.search.replay import Replay
 from gensweep.search.sampling import choose_values
@@ -128,13 +128,13 @@ def test_trials_that_are_given_up_stall_nothing(tmp_path: Any) -> None:
 def test_the_history_of_a_trial_depends_on_numbers_alone() -> None:
     search = make_search()
     assert search.block == 9
-    assert get_told_level(search, 7, 0) is None
-    assert get_told_level(search, 8, 0) == 0
+    assert get_deciding_level(search, 7, 0) is None
+    assert get_deciding_level(search, 8, 0) == 0
     # The block ends with trial 8; its second level counts one block after that.
-    assert get_told_level(search, 8 + 8 + 9 - 1, 0) == 0
-    assert get_told_level(search, 8 + 8 + 9, 0) == 1
-    assert get_told_level(search, 8 + 8 + 18, 0) == 2
-    assert get_told_level(make_search(rungs=[]), 8, 0) == 0
+    assert get_deciding_level(search, 8 + 8 + 9 - 1, 0) == 0
+    assert get_deciding_level(search, 8 + 8 + 9, 0) == 1
+    assert get_deciding_level(search, 8 + 8 + 18, 0) == 2
+    assert get_deciding_level(make_search(rungs=[]), 8, 0) == 0
 
 
 def test_the_log_stands_when_a_record_changes_later() -> None:

@@ -74,7 +74,7 @@ class GANNetwork(LatentNetwork[GAN]):
 
     def _compute_generator_loss(self, noise: Noise) -> Tensor:
         generated = self._discriminate(self.sample(noise["generator"]))
-        # -log D, not log(1 - D), whose gradient vanishes while the discriminator is right.
+        # -log D is minimized. The gradient of log(1 - D) vanishes while the discriminator is right.
         return F.softplus(-generated).mean()
 
     def _compute_discriminator_loss(

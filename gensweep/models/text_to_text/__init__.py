@@ -5,7 +5,7 @@ Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215). The arit
 of Zaremba and Sutskever 2014 (arXiv:1410.4615) with two digits.
 
 ## Logged numbers
-- `loss`: cross-entropy in nats a character, mean over the three characters and the queries.
+- `loss`: cross-entropy in nats per character, mean over the three characters and the queries.
 - `char_accuracy`: share of characters that are right, padding included ("accuracy" in the paper).
 - `exact_match`: share of answers with all three characters right.
 - `exact_match_plus`, `exact_match_minus`: the same for additions alone, and for subtractions.

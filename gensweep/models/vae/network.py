@@ -118,7 +118,7 @@ def negative_log_likelihood(
     picture: Tensor,
     likelihood: str,
 ) -> Tensor:
-    """Return nats a picture [B], summed over pixels and channels.
+    """Return nats per picture [B], summed over pixels and channels.
 
     Args:
         logits: [B, 3, 64, 64].

@@ -28,7 +28,7 @@ from gensweep.report.stats.subject import Subject
 
 
 def list_crossed_pairs(subject: Subject) -> list[tuple[str, str]]:
-    """Return the pairs of parameters of which two values each are combined in the sweep."""
+    """Return pairs of parameters: the sweep combines two values of one with two of the other."""
     pairs = []
     for first, second in itertools.combinations(subject.list_axes(), 2):
         levels = subject.runs.list_levels(
