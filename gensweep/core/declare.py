@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -97,10 +99,30 @@ def model(name: str) -> Callable[[C], C]:
             )
         check_defaults(owner, config)
         config.name = name
+        if "build_network" in vars(config):
+            config.build_network = _check_result(owner, config.build_network)
         MODELS.register(name, cast(Any, config))
         return config
 
     return add
+
+
+def _check_result(owner: str, build: Any) -> Any:
+    """Return `build_network` of a class, with a check that it returns a network."""
+
+    @functools.wraps(build)
+    def build_checked(config: Any) -> Any:
+        network = build(config)
+        # torch is not imported here.
+        if not hasattr(network, "named_parameters"):
+            line = inspect.unwrap(build).__code__.co_firstlineno
+            raise TypeError(
+                f"build_network of {owner}, in line {line} of its file, returned "
+                f"{show_value(network)}, not a gs.Network"
+            )
+        return network
+
+    return build_checked
 
 
 def dataset(name: str) -> Callable[[C], C]:

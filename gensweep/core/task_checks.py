@@ -47,7 +47,10 @@ def check_metrics(owner: str, metrics: Any) -> dict[str, Range]:
                 "gensweep adds test/ and validation/"
             )
         if metric in RESERVED_NAMES:
-            raise UserError(f"{prefix}: every table has such a column")
+            raise UserError(
+                f"{prefix}: every table has a column of this name already; choose another name. "
+                f"Taken: {', '.join(sorted(RESERVED_NAMES))}"
+            )
         if not isinstance(range_, Range):
             raise UserError(
                 f"{prefix}: {show_value(range_)} is not a gs.Range, as in {example}"

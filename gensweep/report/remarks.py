@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from gensweep.core.own_data import OWN_DATA
 from gensweep.core.roles import Role
 from gensweep.core.soundness import READER_DIGITS, READER_METRIC, TEST_SPLIT
 from gensweep.system.text import pluralize
@@ -18,7 +19,7 @@ SPLIT_PURPOSES = {
     "validation": "for validation",
     TEST_SPLIT: "to test",
 }
-NO_VALUE = "no validation value of it is known"
+NO_VALUE = "no point has a value of {}"
 MAX_REASONS = 3
 """Reasons that are named for each metric."""
 _BETTER = {"max": "larger is better", "min": "smaller is better"}
@@ -33,17 +34,41 @@ def describe_selection(
         results: the sweep's results.
         models: the models to name; None: all.
     """
-    texts = []
+    choices = []
+    reasons = []
     for model in results.models if models is None else models:
         objective = results.objectives[model]
-        if objective is None:
-            texts.append(f"{model} by nothing (no metric has a better end)")
+        if objective is None or not has_values(results, model):
+            reasons.append(f" {explain_no_choice(results, model)}")
             continue
-        details = [_BETTER[results.validation[objective].direction]]
-        if not has_values(results, model):
-            details.append(NO_VALUE)
-        texts.append(f"{model} by {objective} ({'; '.join(details)})")
-    return f"Best cells are chosen on the validation set, after the last epoch: {', '.join(texts)}."
+        better = _BETTER[results.validation[objective].direction]
+        choices.append(f"{model} by {objective} ({better})")
+    text = "".join(reasons)
+    if choices:
+        start = "Best cells are chosen on the validation set, after the last epoch"
+        text = f"{start}: {', '.join(choices)}.{text}"
+    return text.strip()
+
+
+def explain_no_choice(results: Results, model: str) -> str:
+    """Return why no cell of a model is the best one, and what a user would change."""
+    objective = results.objectives[model]
+    start = f"No cell of {model} is chosen as the best:"
+    is_task = any(
+        results.params[cell].get("dataset") == OWN_DATA
+        for cell in results.list_cells(model)
+    )
+    if objective is None:
+        advice = ""
+        if is_task:
+            advice = (
+                '; a task declares one by gs.Range(low, high, "min") or "max"'
+            )
+        return f"{start} no metric has a better end{advice}."
+    advice = ""
+    if is_task:
+        advice = f'; a task reports it by run.epoch({{"{objective}": ...}})'
+    return f"{start} {NO_VALUE.format(objective)}{advice}."
 
 
 def has_values(results: Results, model: str) -> bool:

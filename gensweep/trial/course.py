@@ -21,6 +21,7 @@ from gensweep.trial.checkpoints import (
     warn_of_misfit,
 )
 from gensweep.trial.outcomes import record_failure_of
+from gensweep.trial.own_networks import check_returns
 
 
 class CourseAttempt:
@@ -195,14 +196,18 @@ def _build_training(
     share_with: Training | None,
 ) -> Training:
     point = attempt.point
-    return Training(
-        point.model_config(),
+    model = point.model_config()
+    training = Training(
+        model,
         point.data_config(),
         point.seed,
         prepared,
         device,
         share_with=share_with,
     )
+    if not type(model).__module__.startswith("gensweep."):
+        check_returns(training.network, model)
+    return training
 
 
 def _load(

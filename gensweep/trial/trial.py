@@ -28,7 +28,12 @@ from gensweep.trial.config import TrialConfig
 from gensweep.trial.course import CourseAttempt
 from gensweep.trial.device import count_fitting_lanes, resolve_device
 from gensweep.trial.outcomes import end_attempt, record_failure_of
-from gensweep.trial.process_deaths import forget_attempt, note_attempt
+from gensweep.trial.process_deaths import (
+    forget_attempt,
+    note_attempt,
+    note_epochs,
+    note_starts,
+)
 from gensweep.trial.reports import (
     ReportFunction,
     build_epoch_report,
@@ -112,7 +117,14 @@ def _run_lanes(
                     attempts.append(attempt)
             if attempts:
                 lanes.append(CourseAttempt(attempts))
-        lanes = _start(lanes, origins, datasets, device)
+        if config.driver == Process.get_current():
+            # A worker has a driver that sees it die.
+            note_starts(_list_attempts(lanes))
+            lanes = _end_finished(lanes, device, report)
+            lanes = _start(lanes, origins, datasets, device)
+            note_epochs(lanes)
+        else:
+            lanes = _start(lanes, origins, datasets, device)
         if config.repeats_history:
             for attempt in _list_attempts(lanes):
                 for line in attempt.history:

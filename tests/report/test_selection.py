@@ -130,10 +130,10 @@ def test_without_any_validation_value_nothing_is_called_best(tmp_path):
         "last",
     ]
     assert board(folder).frame["rank"].isna().all()
-    assert "no validation value of it is known" in describe_selection(results)
+    assert f"no point has a value of {ACCURACY}" in describe_selection(results)
     (figure,) = drawn(write_sweep(tmp_path, cells, name="other"), "samples_by_epoch").values()
     assert (
-        f"in the sweep's order: {ACCURACY} would rank them, but no validation value of it is known"
+        f"in the sweep's order: no point has a value of {ACCURACY}, which would rank them"
         in caption(figure)
     )
 

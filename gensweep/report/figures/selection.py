@@ -194,7 +194,8 @@ def describe_choice(
     if has_values(results, model):
         criterion = f", by {objective} after the last epoch"
     elif objective is not None:
-        reason = f" They are in the sweep's order: {objective} would rank them, but {NO_VALUE}."
+        missing = NO_VALUE.format(objective)
+        reason = f" They are in the sweep's order: {missing}, which would rank them."
     ties = _describe_ties(results, model, candidates)
     return f"Chosen among {len(candidates)} cells{criterion}.{reason}{ties}{rest}"
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gensweep.report.figures.selection import (
-    ShownCell,
-    select_best_and_others,
-)
+from gensweep.report.figures.selection import select_best_and_others
 from gensweep.report.measurement import Measurement
+from gensweep.report.page.headline_comparisons import (
+    compare_with_others,
+    compare_with_paper,
+    describe_contenders,
+    describe_setting,
+    measure_cells,
+)
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.references import list_published
-from gensweep.report.remarks import has_values
-from gensweep.report.stats.marks import (
-    MAX_CELLS_COMPARED,
-    find_contending_cells,
-)
-from gensweep.report.stats.prediction import compare_with_published
+from gensweep.report.remarks import explain_no_choice, has_values
 from gensweep.report.tables.text_cells import format_measurement
 from gensweep.system.text import pluralize
 
@@ -44,7 +43,8 @@ class Headline:
 
     Attributes:
         model: its name.
-        value: mean and interval of the test set, as text.
+        value: mean and interval of the test set, as text; of cells that nothing ranks, the
+            smallest and the largest mean.
         metric: name of the number, with its unit in brackets.
         setting: the cell's values of what the sweep varies; empty if it has one cell.
         basis: how the cell was chosen, and from how many seeds its value is.
@@ -99,35 +99,103 @@ def _make_headline(
     value = results.measure(best.cell, metric)
     if not isinstance(value, Measurement):
         return None
-    unit = results.metrics[metric].unit
+    values = measure_cells(results, model, metric)
+    if len(values) > 1 and not has_values(results, model):
+        return _summarize_unranked(results, model, metric, values)
     comparisons = [
-        *_compare_with_paper(results, best.cell, metric, value, published),
-        *_compare_with_others(results, model, best.cell, metric),
+        *compare_with_paper(results, best.cell, metric, value, published),
+        *compare_with_others(results, model, best.cell, metric),
     ]
     return Headline(
         model=model,
         value=format_measurement(value),
-        metric=f"test {metric} [{unit}]" if unit else f"test {metric}",
+        metric=_name_metric(results, metric),
         setting=best.label,
-        basis=_describe_basis(results, model, best, value),
+        basis=_describe_basis(results, model, value),
         comparisons=comparisons,
     )
 
 
+def _summarize_unranked(
+    results: Results,
+    model: str,
+    metric: str,
+    values: Mapping[str, Measurement],
+) -> Headline:
+    """Return the headline of cells without validation values: their range, and why none is chosen.
+
+    Args:
+        results: the sweep's.
+        model: the cells are of it.
+        metric: of the test set.
+        values: its value of two cells or more.
+    """
+    means = {cell: value.mean for cell, value in values.items()}
+    lowest, highest = min(means.values()), max(means.values())
+    counts = {value.n for value in values.values()}
+    seeds = pluralize(counts.pop(), "seed")
+    if counts:
+        seeds = "the seeds that are ok"
+    varying = ", ".join(results.varying_of[model])
+    return Headline(
+        model=model,
+        value=f"{lowest:.4g} to {highest:.4g}",
+        metric=_name_metric(results, metric),
+        setting=f"means of {len(values)} cells, by {varying}",
+        basis=f"Each mean is of {seeds}. {explain_no_choice(results, model)}",
+        comparisons=_describe_best_tested(results, metric, values),
+    )
+
+
+def _describe_best_tested(
+    results: Results, metric: str, values: Mapping[str, Measurement]
+) -> list[str]:
+    """Return sentences on the cell that is the best on the test set; none without a better end."""
+    direction = results.metrics[metric].direction
+    if direction == "none":
+        return []
+    choose = min if direction == "min" else max
+    best = choose(values, key=lambda cell: values[cell].mean)
+    superlative = "smallest" if direction == "min" else "largest"
+    number = format_measurement(values[best])
+    setting = describe_setting(results, best)
+    return [
+        f"The {superlative} is {number}, at {setting}; the test set itself chooses it, so a new "
+        "test may be worse.",
+        *describe_contenders(results, values, best, metric),
+    ]
+
+
+def _name_metric(results: Results, metric: str) -> str:
+    unit = results.metrics[metric].unit
+    return f"test {metric} [{unit}]" if unit else f"test {metric}"
+
+
 def _choose_metric(results: Results, model: str, cell: str) -> str | None:
-    """Return the objective's twin on the test set, or else a main metric with a value."""
+    """Return the objective's twin on the test set, or else a main metric with a value.
+
+    A model whose metrics all have no better end has no main metric: then it is the first measured.
+    """
     objective = results.objectives[model] or ""
     twin = objective.removeprefix(VALIDATION)
     if twin in results.metrics and isinstance(
         results.measure(cell, twin), Measurement
     ):
         return twin
-    return results.find_measured_metric(model, [cell])
+    main = results.find_measured_metric(model, [cell])
+    if main is not None:
+        return main
+    return next(
+        (
+            name
+            for name in results.list_metrics(model)
+            if isinstance(results.measure(cell, name), Measurement)
+        ),
+        None,
+    )
 
 
-def _describe_basis(
-    results: Results, model: str, best: ShownCell, value: Measurement
-) -> str:
+def _describe_basis(results: Results, model: str, value: Measurement) -> str:
     interval = "one seed, so no interval"
     if value.has_interval:
         interval = f"mean and 95% interval of {value.n} seeds"
@@ -137,103 +205,8 @@ def _describe_basis(
     if count == 1:
         return f"The only cell with a result; {interval}."
     if not has_values(results, model):
-        return f"The first of {count} cells: none has a validation value; {interval}."
+        # Others are ok, but have no value of this metric.
+        reason = explain_no_choice(results, model)
+        return f"The only cell with a value of it; {interval}. {reason}"
     objective = results.objectives[model]
     return f"The best of {count} cells by {objective}; {interval}."
-
-
-def _compare_with_paper(
-    results: Results,
-    cell: str,
-    metric: str,
-    value: Measurement,
-    published: Sequence[Published],
-) -> list[str]:
-    """Return sentences on numbers published for this cell, or else on the best one published."""
-    model = results.sweep.cells[results.index_of[cell]].model
-    numbers = [one for one in published if one.metric == metric]
-    of_cell = [one for one in numbers if one.cell == cell]
-    sentences = []
-    for one in of_cell:
-        text = f"Published for this cell: {one.value:.4g} ({one.source})"
-        if value.has_interval:
-            bounds = results.metrics[metric].range
-            prediction = compare_with_published(
-                value.mean,
-                value.std,
-                value.n,
-                one.value,
-                one.n,
-                one.sd,
-                bounds,
-            )
-            if prediction is not None:
-                text += f", {prediction.verdict} with these seeds"
-        sentences.append(f"{text}.")
-    direction = results.metrics[metric].direction
-    if sentences or direction == "none":
-        return sentences
-    cells = set(results.list_cells(model))
-    of_model = [one for one in numbers if one.cell in cells]
-    if not of_model:
-        return []
-    choose = min if direction == "min" else max
-    best = choose(of_model, key=lambda one: one.value)
-    ours = results.measure(best.cell, metric)
-    text = f"The best published number is {best.value:.4g}"
-    setting = _describe_setting(results, best.cell)
-    if setting:
-        text += f" at {setting}"
-    text += f" ({best.source})"
-    if isinstance(ours, Measurement):
-        text += f", where this sweep has {format_measurement(ours)}"
-    return [f"{text}."]
-
-
-def _describe_setting(results: Results, cell: str) -> str:
-    """Return the cell's values of what the sweep varies."""
-    params = results.params[cell]
-    model = results.sweep.cells[results.index_of[cell]].model
-    names = [name for name in results.varying_of[model] if name in params]
-    return ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}"
-        for name in names
-    )
-
-
-def _compare_with_others(
-    results: Results, model: str, cell: str, metric: str
-) -> list[str]:
-    """Return sentences on the range of all cells, and on those as good as this one."""
-    values = {}
-    for other in results.list_cells(model):
-        value = results.measure(other, metric)
-        if isinstance(value, Measurement):
-            values[other] = value
-    if len(values) < 2:
-        return []
-    means = [value.mean for value in values.values()]
-    sentences = [
-        f"{len(values)} cells have means from {min(means):.4g} to {max(means):.4g}."
-    ]
-    contenders = find_contending_cells(results, metric, tuple(values))
-    others = len(contenders - {cell})
-    if contenders and cell in contenders:
-        sentence = "Every other cell can be told from the best one."
-        if others:
-            cells = pluralize(others, "other cell")
-            sentence = f"{cells} cannot be told from the best one."
-        sentences.append(sentence)
-    elif not contenders and _is_compared(results, metric, len(values)):
-        sentences.append(
-            "These seeds cannot tell any of them from the best one."
-        )
-    return sentences
-
-
-def _is_compared(results: Results, metric: str, count: int) -> bool:
-    """Return whether so many cells are compared with the best one at all."""
-    return (
-        results.metrics[metric].direction != "none"
-        and count <= MAX_CELLS_COMPARED
-    )

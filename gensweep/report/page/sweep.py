@@ -148,9 +148,17 @@ def _list_facts(results: Results) -> list[Fact]:
             provenance.format_machine(_get_dict(sweep, "hardware")),
             "",
         ),
+        ("the user's own code", _describe_user_code(sweep), "code"),
         ("the user's own data", _describe_user_data(sweep), ""),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _describe_user_code(sweep: SweepFile) -> str:
+    """Return where in the results root the source of the user's files is."""
+    return ", ".join(
+        f"plugins/{plugin.sha}/{plugin.file}" for plugin in sweep.plugins
+    )
 
 
 def _get_dict(sweep: SweepFile, name: str) -> dict[str, Any]:

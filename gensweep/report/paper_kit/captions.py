@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gensweep.report.paper_kit.labels import Labels, capitalize
+from gensweep.report.remarks import has_values
 from gensweep.report.tables.columns import Kind
 from gensweep.system.text import pluralize
 
@@ -77,7 +78,7 @@ def _title_ranking(
     """Return what a ranking shows: the best settings of a model, by its validation metric."""
     model = table.title.partition(":")[0]
     objective = results.objectives.get(model)
-    if objective is None:
+    if objective is None or not has_values(results, model):
         return labels.write(table.title)
     measured = selection.rows + selection.hidden
     if measured == 1:

@@ -10,6 +10,7 @@ from gensweep.core.registries import register_table
 from gensweep.ledger.status import Status
 from gensweep.report.measurement import Measurement
 from gensweep.report.record_metrics import VALIDATION
+from gensweep.report.remarks import explain_no_choice
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.notes import has_lost_points
@@ -124,6 +125,8 @@ def _rank_cells(results: Results, model: str, name: str) -> Table:
         "Cells are ranked on the validation set, after the last epoch; "
         "the test set decides nothing."
     )
+    if not any(ranks):
+        notes[-1] = explain_no_choice(results, model)
     if "dataset" in results.varying_of[model]:
         notes.append(
             "Cells of different datasets stand in one list; ranks compare them only if their "
@@ -131,6 +134,8 @@ def _rank_cells(results: Results, model: str, name: str) -> Table:
         )
     notes += describe_sources(results, ids, paper_tables)
     title = f"{model}: by {objective}, {first} first"
+    if not any(ranks):
+        title = f"{model}: no cell has {objective}: in the sweep's order"
     return Table(name, title, data, tuple(notes))
 
 
