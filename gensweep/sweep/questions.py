@@ -16,6 +16,7 @@ KINDS = {
     "best": "which value of a parameter is the best, and is it better than the rest",
     "slope": "does a larger value of a numeric parameter help",
     "interaction": "does the effect of one parameter depend on another",
+    "searches": "which of two searches selected the better trial, by fresh seeds",
     "depths_together": "do more encoder and decoder layers help beyond either alone",
     "mse_against_reader": "do the MSE and the reader distinguish the cells of drawn answers",
     "gan_against_vae": "is the GAN better than the VAE",

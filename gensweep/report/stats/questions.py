@@ -34,6 +34,7 @@ from gensweep.report.stats.interactions import (
     list_crossed_pairs,
 )
 from gensweep.report.stats.runs import Runs
+from gensweep.report.stats.search_questions import compare_searches
 from gensweep.report.stats.subject import Subject
 from gensweep.sweep.questions import Compare, Question, read_question
 
@@ -120,6 +121,8 @@ def _compares_generators(runs: Runs, wanted: Wanted) -> bool:
 def _iter_findings(runs: Runs, wanted: Wanted) -> Iterator[Finding]:
     for comparison in wanted.comparisons:
         yield from _answer_comparison(runs, comparison)
+    if wanted.wants("searches"):
+        yield from compare_searches(runs)
     for model in runs.results.models:
         metrics = _choose_metrics(runs, model)
         for dataset in runs.datasets[model]:
