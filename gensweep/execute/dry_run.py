@@ -89,7 +89,7 @@ def dry_run(
     for search in declared.searches:
         print_line(console, describe_budget(search))
     searcher.print_progress()
-    _print_status(report, console)
+    _print_status(report, declared, console)
     print_code_changes(plan, options, console)
     if note:
         print_line(console, note, "yellow")
@@ -115,16 +115,20 @@ def _describe_dropped_points(
         return str(error), None
 
 
-def _print_status(report: PlanReport, console: Console) -> None:
+def _print_status(report: PlanReport, sweep: Sweep, console: Console) -> None:
     counts = dict(report.statuses)
     wanted = pluralize(counts.pop("wanted"), "point")
     states = ", ".join(
         f"{count} {status}" for status, count in counts.items()
     )
     print_line(console, f"Sweep {report.sweep}: {wanted} wanted, {states}.")
+    has_cells = bool(sweep.grids)
     for axes in report.models:
-        print_line(console, describe_axes(axes))
-    for line in describe_power(report.models):
+        print_line(console, describe_axes(axes, has_cells))
+    seeds = {len(search.confirm_seeds) for search in sweep.searches} - {0}
+    if has_cells:
+        seeds = {len(axes.seeds) for axes in report.models if axes.cells > 1}
+    for line in describe_power(seeds):
         print_line(console, line)
     if report.running:
         print_line(
@@ -133,9 +137,8 @@ def _print_status(report: PlanReport, console: Console) -> None:
         )
 
 
-def describe_power(models: Iterable[ModelAxes]) -> Iterator[str]:
-    """Yield which differences the planned seeds find; nothing if no model has several cells."""
-    counts = {len(axes.seeds) for axes in models if axes.cells > 1}
+def describe_power(counts: Iterable[int]) -> Iterator[str]:
+    """Yield which differences these numbers of seeds find."""
     for seeds in sorted(counts):
         if seeds < 2:
             yield "Power: one seed decides no question; two or more are needed."
@@ -148,11 +151,19 @@ def describe_power(models: Iterable[ModelAxes]) -> Iterator[str]:
         )
 
 
-def describe_axes(axes: ModelAxes) -> str:
-    """Return a model's swept parameters in a line: `cae: lr 0.1, 0.2; 2 cells x 3 seeds`."""
+def describe_axes(axes: ModelAxes, has_cells: bool = True) -> str:
+    """Return a model's swept parameters in a line: `cae: lr 0.1, 0.2; 2 cells x 3 seeds`.
+
+    Args:
+        axes: the parameters.
+        has_cells: whether all cells have the same seeds; trials of a search have others than
+            their confirmation.
+    """
     parts = [
         f"{name} {_shorten(values)}" for name, values in axes.axes.items()
     ]
+    if not has_cells:
+        return f"{axes.model}: {'; '.join(parts)}"
     size = f"{pluralize(axes.cells, 'cell')} x {pluralize(len(axes.seeds), 'seed')}"
     if axes.points != axes.cells * len(axes.seeds):
         # A filter may choose some seeds of some cells only.
@@ -162,11 +173,13 @@ def describe_axes(axes: ModelAxes) -> str:
 
 
 def _shorten(values: list[Any]) -> str:
-    texts = [str(value) for value in values]
-    if len(texts) > _MAX_VALUES_SHOWN:
-        hidden = len(texts) - _MAX_VALUES_SHOWN
-        texts = [*texts[:_MAX_VALUES_SHOWN], f"and {hidden} more"]
-    return ", ".join(texts)
+    if len(values) <= _MAX_VALUES_SHOWN:
+        return ", ".join(map(str, values))
+    if all(type(value) in (int, float) for value in values):
+        return f"{min(values)} to {max(values)} ({len(values)} values)"
+    hidden = len(values) - _MAX_VALUES_SHOWN
+    shown = ", ".join(map(str, values[:_MAX_VALUES_SHOWN]))
+    return f"{shown}, and {hidden} more"
 
 
 def _print_work(

@@ -77,14 +77,14 @@ def describe_budget(search: Search) -> str:
     rest = search.trials % search.block
     note = ""
     if rest:
+        complete = search.trials - rest
         note = (
-            f" The last {pluralize(rest, 'trial')} of {search.trials} are no complete block of "
-            f"{search.block}: {search.trials - rest} or {search.trials - rest + search.block} "
-            "trials waste nothing."
+            f" Trials are compared in blocks of {search.block}, and the last block has only "
+            f"{rest}; trials={complete} or trials={complete + search.block} would fill every block."
         )
     return (
-        f"Search {search.name} ({search.method}, by {search.metric}): trials {', '.join(levels)}"
-        f"{confirm}: at most {pluralize(search.count_points(), 'point')}, "
+        f"Search {search.name}: method {search.method}, best {search.metric}; trials: "
+        f"{', '.join(levels)}{confirm}; at most {pluralize(search.count_points(), 'point')}, "
         f"{search.count_epochs():,} epochs.{note}"
     )
 
