@@ -182,7 +182,9 @@ class Registry(Generic[T]):
         Raises:
             UnknownNameError: no such entry; the error lists the valid names.
         """
-        available = self._collect()
+        available = self._entries
+        if self._layers or not self._loaded:
+            available = self._collect()
         if isinstance(name, str) and name not in available:
             load_installed()
             available = self._collect()

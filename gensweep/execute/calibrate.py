@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 
 from gensweep.core.dataset import DatasetArrays
-from gensweep.execute.rates import Rates, make_shape_key
+from gensweep.execute.rates import Rates
 from gensweep.prepare.array_cache import load_arrays
 from gensweep.sweep.point import Point
 from gensweep.train.loop import Training
@@ -42,7 +42,7 @@ def calibrate(
         # What a task does in a step, nobody but its function knows.
         has_steps = point.model_config().is_trained_by_loop
         if has_steps and rates.estimate_seconds(point) is None:
-            unknown[make_shape_key(point.model, point.params)] = point
+            unknown[point.shape_key] = point
     datasets: dict[str, DatasetArrays] = {}
     for key, point in unknown.items():
         # One dataset in memory at a time.

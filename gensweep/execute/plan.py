@@ -54,21 +54,22 @@ class Plan:
 
     def make_packs(self, limit: int = 1) -> list[Pack]:
         """Return the packs to train, each of at most ``limit`` lanes, in the plan's order."""
-        point_of_cell = {point.cell: point for point in self.todo}
-        costs = {
-            cell: estimate_cost(point)
-            for cell, point in point_of_cell.items()
+        point_of_shape = {point.shape_key: point for point in self.todo}
+        step_costs = {
+            shape: point.model_config().estimate_step_cost()
+            for shape, point in point_of_shape.items()
         }
 
         def estimate_pack(pack: Pack) -> float:
             total = 0.0
             for course in pack.courses:
-                epochs = count_epochs(
-                    course, self.origins.get(course[0].id, ())
-                )
-                total += (
-                    costs[course[-1].cell] * epochs / course[-1].last_epoch
-                )
+                longest = course[-1]
+                epochs = longest.last_epoch
+                if self.origins:
+                    origins = self.origins.get(course[0].id, ())
+                    epochs = count_epochs(course, origins)
+                share = get_data_share(longest.params)
+                total += step_costs[longest.shape_key] * share * epochs
             return total
 
         packs = pack_courses(self.courses, limit)

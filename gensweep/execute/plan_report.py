@@ -244,11 +244,11 @@ def _plan_local_work(
 
 def _list_unusable_data(points: list[Point]) -> list[str]:
     """Return why datasets of these points cannot be used."""
-    configs = {point.data_key: point.data_config() for point in points}
+    point_of_data = {point.data_key: point for point in points}
     reasons = []
-    for data in configs.values():
+    for point in point_of_data.values():
         try:
-            data.check()
+            point.data_config().check()
         except DataError as error:
             reasons.append(str(error))
     return reasons

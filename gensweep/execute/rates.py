@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from typing import Any
 
 from gensweep.core.errors import UserError
 from gensweep.core.own_data import OWN_DATA
-from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.execute.memory_budget import (
     RESERVE_BYTES,
     MemoryBudget,
@@ -22,17 +20,12 @@ from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.courses import count_epochs
-from gensweep.sweep.parameters import map_neutrals
 from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.shapes import make_shape_key
 from gensweep.system.environment import get_hardware, predict_device
 
 PACKED_SUFFIX = "packed"
 """Ends the key of a shape whose points were trained in packs."""
-_COSTLESS = {
-    "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum",
-    "schedule", "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta", "until",
-}  # fmt: skip
-"""Parameters that change neither the time of a training step nor the memory."""
 _MACHINE_KEYS = ("host", "processor", "device")
 """Keys of a record's hardware that must agree with this machine."""
 
@@ -42,23 +35,6 @@ def get_data_share(params: Mapping[str, Any]) -> float:
     if params["dataset"] == OWN_DATA:
         return 1.0
     return params["train_fraction"]
-
-
-def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
-    """Return a key that is equal for points of the same cost.
-
-    Such points take the same time an epoch and example, and the same memory.
-    """
-    dataset = get_dataset_class(params["dataset"])
-    neutrals = map_neutrals(MODELS[model], dataset)
-    # A neutral value is left out: records from before the parameter existed lack it.
-    sizes = {
-        key: value
-        for key, value in params.items()
-        if key not in _COSTLESS
-        and (key not in neutrals or value != neutrals[key])
-    }
-    return json.dumps([model, sizes], sort_keys=True)
 
 
 @dataclass
@@ -121,7 +97,7 @@ class Rates:
         For a lane of a pack that is its share of the pack. If no pack of the shape was timed,
         it is the time of the point alone, which is the worst case.
         """
-        key = make_shape_key(point.model, point.params)
+        key = point.shape_key
         rates = self.seen.get(key)
         if is_packed:
             rates = self.seen.get(key + PACKED_SUFFIX) or rates
@@ -135,7 +111,7 @@ class Rates:
 
     def find_peak(self, point: Point) -> int | None:
         """Return the measured memory peak of the point's shape in bytes; None if not measured."""
-        return self.peaks.get(make_shape_key(point.model, point.params))
+        return self.peaks.get(point.shape_key)
 
     def make_memory_budget(
         self,
@@ -156,13 +132,17 @@ class Rates:
         point_of_cell = {point.cell: point for point in points}
         needs: dict[str, int] = {}
         measured: set[str] = set()
+        estimates: dict[str, int] = {}
         for cell, point in point_of_cell.items():
             peak = self.find_peak(point)
             if peak:
                 needs[cell] = peak
                 measured.add(cell)
-            else:
-                needs[cell] = estimate_memory_bytes(point, kind)
+                continue
+            shape = point.shape_key
+            if shape not in estimates:
+                estimates[shape] = estimate_memory_bytes(point, kind)
+            needs[cell] = estimates[shape]
         return MemoryBudget(needs, total, reserve, frozenset(measured), kind)
 
     def estimate(self, packs: Iterable[Pack]) -> Estimate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -46,8 +45,8 @@ def expand_cells(
     zips: Sequence[Zip],
     axes: dict[str, list[Any]],
     where: Callable[[Any], Any] | None,
-) -> list[dict[str, Any]]:
-    """Return every wanted combination as the parameters of a point, each once.
+) -> dict[str, dict[str, Any]]:
+    """Return every wanted combination as the parameters of a point, each once, by their text.
 
     Two combinations that differ only in parameters that do nothing are one cell.
     """
@@ -82,8 +81,9 @@ def expand_cells(
         }
         params = resolve_params(model, relevant)
         if where is None or _accepts(where, _Combination(model, params)):
-            cells.setdefault(json.dumps(params), params)
-    return list(cells.values())
+            # Parameters are sorted, so equal cells have equal texts.
+            cells.setdefault(repr(params), params)
+    return cells
 
 
 def _accepts(where: Callable[[Any], Any], one: _Combination) -> bool:

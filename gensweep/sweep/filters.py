@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
@@ -14,7 +14,7 @@ from gensweep.system.naming import Names, is_same
 
 
 def filter_points(
-    sweep: Sweep, filters: Iterable[tuple[str, list[str]]]
+    sweep: Sweep, filters: Sequence[tuple[str, list[str]]]
 ) -> list[Point]:
     """Return the points of a sweep that pass every filter.
 
@@ -27,6 +27,8 @@ def filter_points(
         SweepError: an unknown parameter, or a value that no remaining point has.
     """
     all_points = sweep.points()
+    if not filters:
+        return all_points
     known = {"model", "seed"}
     for point in all_points:
         known.update(point.params)

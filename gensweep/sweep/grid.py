@@ -61,7 +61,10 @@ class Grid:
             raise SweepError(
                 f"{self._prefix}: seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])"
             )
-        self._cells = expand_cells(model, self._zips, self._own_axes, where)
+        self._cell_of_text = expand_cells(
+            model, self._zips, self._own_axes, where
+        )
+        self._cells = list(self._cell_of_text.values())
         if not self._cells:
             raise SweepError(
                 f"{self._prefix}: where accepts none of the combinations"
@@ -120,6 +123,10 @@ class Grid:
         """Return the parameters of every cell, each once, in the order of the axes."""
         return self._cells
 
+    def map_cells(self) -> dict[str, dict[str, Any]]:
+        """Return a text that tells a cell from all others of the model -> its parameters."""
+        return self._cell_of_text
+
     def replace_values(
         self, values: dict[str, Any], zips: Sequence[Zip] = ()
     ) -> Grid:
@@ -144,7 +151,8 @@ class Grid:
             for key, value in axes.items()
         }
         all_zips = [*(one.select(remaining) for one in self._zips), *zips]
-        cells = expand_cells(self.model, all_zips, axes, self._where)
+        expanded = expand_cells(self.model, all_zips, axes, self._where)
+        cells = list(expanded.values())
         # An axis that the caller set stays, so that `Grid` reports it if it does nothing.
         active = {
             key for key in known if key in replaced or is_active(key, cells)

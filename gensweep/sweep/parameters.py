@@ -68,14 +68,14 @@ class _Layout(NamedTuple):
         owners: parameter -> the config that declares it.
         of_model, of_data: the parameters that each of the two declares.
         order: all parameters and `dataset`, sorted.
-        conditional: those that act only with some values of others.
+        conditions: those that act only with some values of others -> these others, and the values.
     """
 
     owners: dict[str, type[Config]]
     of_model: frozenset[str]
     of_data: frozenset[str]
     order: list[str]
-    conditional: frozenset[str]
+    conditions: dict[str, list[tuple[str, Any]]]
 
 
 @lru_cache(maxsize=256)
@@ -84,17 +84,17 @@ def _make_layout(
 ) -> _Layout:
     # To ask pydantic for each of 100,000 points takes longer than to check its values.
     owners = map_owners(model, dataset)
-    conditional = {
-        key
-        for key, owner in owners.items()
-        if owner.get_extras(key).get("when")
-    }
+    conditions = {}
+    for key, owner in owners.items():
+        when = owner.get_extras(key).get("when")
+        if when:
+            conditions[key] = list(when.items())
     return _Layout(
         owners,
         frozenset(model.model_fields),
         frozenset(dataset.model_fields),
         sorted({*owners, "dataset"}),
-        frozenset(conditional),
+        conditions,
     )
 
 
@@ -158,18 +158,21 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         }
         config = configure(owner, owner_values, model_name)
         for key, value in config.model_dump().items():
-            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            if isinstance(value, float):
+                # 0.0 for -0.0: the two are equal, but their texts in an id are not.
+                value += 0.0
+            elif isinstance(value, int) and abs(value) > MAX_INTEGER:
                 raise SweepError(
                     f"{model_name}: {key} is too large; the largest integer is {MAX_INTEGER}"
                 )
-            complete[key] = _drop_zero_sign(value)
+            complete[key] = value
     # Sorted, so that the order in which a user writes parameters does not matter.
-    return {
-        key: complete[key]
-        for key in layout.order
-        if key not in layout.conditional
-        or layout.owners[key].is_active(key, complete)
-    }
+    params = {key: complete[key] for key in layout.order}
+    for key, conditions in layout.conditions.items():
+        for other, allowed in conditions:
+            if complete.get(other) not in allowed:
+                params.pop(key, None)
+    return params
 
 
 def check_seed(prefix: str, seed: Any) -> None:
@@ -239,13 +242,6 @@ def _convert_whole(owner: type[Config], key: str, value: Any) -> Any:
     field = owner.model_fields.get(key)
     is_int_field = field is not None and field.annotation in (int, int | None)
     return int(value) if is_int_field else value
-
-
-def _drop_zero_sign(value: Any) -> Any:
-    """Return 0.0 for -0.0: the two are equal, but their texts in an id are not."""
-    if isinstance(value, float):
-        return value + 0.0
-    return value
 
 
 def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:

@@ -107,6 +107,11 @@ class Point:
         return self.seed, self._cell.course_key
 
     @property
+    def shape_key(self) -> str:
+        """Equal for points that take the same time an epoch and example, and the same memory."""
+        return self._cell.shape_key
+
+    @property
     def last_epoch(self) -> int:
         """The epoch after which the point is done."""
         return get_last_epoch(self.params)
@@ -130,6 +135,8 @@ class Point:
             SweepError: an argument is not one of its valid values.
         """
         check_names("vary", vary)
+        if seed == self.seed and vary == self.varied:
+            return self
         if vary:
             params = self.params | dict.fromkeys(vary, seed)
             return Point(self.model, params, seed, tuple(vary))

@@ -13,12 +13,14 @@ from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.core.trainable import Trainable
 from gensweep.sweep.parameters import configure, map_neutrals
 from gensweep.sweep.point_checks import check_plain
+from gensweep.sweep.shapes import format_key, make_shape_key
 
 HASH_VERSION = 1
 LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
 """Parameters, besides the seed, that may differ between the lanes of a pack."""
 _SEED_MARK = "\0seed"
 """A text that no parameter can contain, in place of the seed."""
+_SEED_KEY = ',"seed":'
 _ID_DIGITS = 12
 # One encoder for all points: to make one takes as long as to use it.
 _ENCODER = json.JSONEncoder(
@@ -36,7 +38,10 @@ class CellIdentity:
     @cached_property
     def id(self) -> str:
         """The id of the cell."""
-        return f"{self.prefix}-{compute_digest(self._format_identity(None))}"
+        before, after = self.around_seed
+        # The same JSON without the seed: to encode it again takes as long as all else.
+        text = before.removesuffix(_SEED_KEY) + after
+        return f"{self.prefix}-{compute_digest(text)}"
 
     @cached_property
     def prefix(self) -> str:
@@ -46,7 +51,7 @@ class CellIdentity:
     @cached_property
     def around_seed(self) -> list[str]:
         """The canonical JSON of a point, before and after its seed."""
-        return self._format_identity(_SEED_MARK).split(json.dumps(_SEED_MARK))
+        return self._format_identity().split(json.dumps(_SEED_MARK))
 
     @cached_property
     def model_config(self) -> Trainable:
@@ -68,7 +73,7 @@ class CellIdentity:
             for key, value in self._params.items()
             if key not in LANE_PARAMS
         }
-        return json.dumps([self._model, shared], sort_keys=True)
+        return format_key(self._model, shared)
 
     @cached_property
     def course_key(self) -> str:
@@ -87,7 +92,12 @@ class CellIdentity:
             for key, value in self._params.items()
             if key not in free
         }
-        return json.dumps([self._model, shared], sort_keys=True)
+        return format_key(self._model, shared)
+
+    @cached_property
+    def shape_key(self) -> str:
+        """Equal for points of the same cost, see `make_shape_key`."""
+        return make_shape_key(self._model, self._params)
 
     @cached_property
     def data_key(self) -> str:
@@ -109,20 +119,22 @@ class CellIdentity:
             key: value for key, value in self._params.items() if key in fields
         }
 
-    def _format_identity(self, seed: str | None) -> str:
+    def _format_identity(self) -> str:
         """Return every field that changes numbers as JSON, the same on every machine.
+
+        A mark stands for the seed.
 
         Raises:
             SweepError: a value is none that a parameter can have.
         """
         try:
-            return self._encode_identity(seed)
+            return self._encode_identity()
         except Exception:
             # The values of a sweep were checked; those of a point made by hand were not.
             check_plain(self._model, self._params)
             raise
 
-    def _encode_identity(self, seed: str | None) -> str:
+    def _encode_identity(self) -> str:
         model = MODELS[self._model]
         dataset = get_dataset_class(self._params["dataset"])
         neutrals = map_neutrals(model, dataset)
@@ -140,9 +152,8 @@ class CellIdentity:
                 dataset.get_numerics(self._params),
             ],
             "params": params,
+            "seed": _SEED_MARK,
         }
-        if seed is not None:
-            identity["seed"] = seed
         return _ENCODER.encode(identity)
 
 

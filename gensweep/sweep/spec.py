@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -258,8 +257,8 @@ class Sweep(Runnable):
     def _iter_grid_cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()
         for grid in self.grids:
-            for params in grid.cells():
-                key = (grid.model, json.dumps(params))
+            for text, params in grid.map_cells().items():
+                key = (grid.model, text)
                 if key not in seen:
                     seen.add(key)
                     yield grid.model, params
@@ -281,7 +280,7 @@ class Sweep(Runnable):
         with pause_collection():
             for model, params in self._iter_grid_cells():
                 first = Point(model, params, self.seeds[0])
-                vary = [name for name in self.vary if name in params]
+                vary = tuple(name for name in self.vary if name in params)
                 # All seeds of a cell share what is computed from its parameters.
                 points += [first.with_seed(seed, vary) for seed in self.seeds]
         # A plan of 100,000 points asks for them several times.

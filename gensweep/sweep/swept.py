@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +16,16 @@ def list_swept_values(
     Args:
         cells: the parameters of each cell of one model.
     """
-    # By text, since an axis may have 100,000 values: a search of a list would take minutes.
-    values: dict[str, dict[str, Any]] = {}
-    counts: Counter[str] = Counter()
-    for params in cells:
-        counts.update(params.keys())
-        for name, value in params.items():
-            values.setdefault(name, {}).setdefault(repr(value), value)
+    names = dict.fromkeys(name for params in cells for name in params)
     swept: dict[str, list[Any]] = {}
-    for name, seen in values.items():
-        if len(seen) > 1 or counts[name] < len(cells):
-            swept[name] = list(seen.values())
+    for name in names:
+        column = [params[name] for params in cells if name in params]
+        # Most cells share the value itself, so few texts are made.
+        objects = {id(value): value for value in column}
+        # By text, since an axis may have 100,000 values: a search of a list would take minutes.
+        values: dict[str, Any] = {}
+        for value in objects.values():
+            values.setdefault(repr(value), value)
+        if len(values) > 1 or len(column) < len(cells):
+            swept[name] = list(values.values())
     return swept

@@ -19,12 +19,13 @@ from gensweep.cli import app
 from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.core.training_config import TrainingConfig
 from gensweep.core.values import parse_value
-from gensweep.execute import driver, plan, rates
+from gensweep.execute import driver, plan
 from gensweep.execute.memory_budget import estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
+from gensweep.sweep import shapes
 from gensweep.sweep.parameters import map_owners
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
@@ -518,9 +519,9 @@ def test_what_costs_nothing_is_a_parameter() -> None:
     known = set().union(
         *(map_owners(model, DATASETS[model.default_dataset]) for _, model in MODELS.items())
     )
-    assert known >= rates._COSTLESS
-    assert {"epochs", "train_fraction", "lr", "split_seed"} < rates._COSTLESS
-    assert not rates._COSTLESS & {
+    assert known >= shapes.COSTLESS
+    assert {"epochs", "train_fraction", "lr", "split_seed"} < shapes.COSTLESS
+    assert not shapes.COSTLESS & {
         "hidden",
         "filters",
         "batch_size",

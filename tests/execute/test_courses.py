@@ -24,12 +24,13 @@ from runs import (
 
 from gensweep.core.errors import SweepError
 from gensweep.execute.packing import make_packs
-from gensweep.execute.rates import Rates, make_shape_key
+from gensweep.execute.rates import Rates
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.status import Status
 from gensweep.sweep.courses import Origin, assign_starts, count_epochs, group_courses
 from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.shapes import make_shape_key
 from gensweep.system.signals import Stopped
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training

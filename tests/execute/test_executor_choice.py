@@ -14,9 +14,10 @@ from gensweep.execute.executor import Executor
 from gensweep.execute.executor_choice import RAY_START_SECONDS, choose_executor
 from gensweep.execute.memory_budget import MemoryBudget
 from gensweep.execute.plan import Plan
-from gensweep.execute.rates import Rates, make_shape_key
+from gensweep.execute.rates import Rates
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.sweep.point import Point
+from gensweep.sweep.shapes import make_shape_key
 
 
 @pytest.fixture(autouse=True)

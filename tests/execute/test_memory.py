@@ -21,13 +21,14 @@ from gensweep.execute.memory_budget import (
 )
 from gensweep.execute.packing import make_packs
 from gensweep.execute.plan import Plan, make_local_packs
-from gensweep.execute.rates import Rates, collect_rates, make_shape_key, read_all_records
+from gensweep.execute.rates import Rates, collect_rates, read_all_records
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.shapes import make_shape_key
 from gensweep.system.environment import get_hardware
 from gensweep.train.memory import get_peaks, reset_peaks
 from gensweep.trial.config import TrialConfig
