@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
 from gensweep.execute.trial_setup import (
+    TrialErrors,
     freeze_imports,
     make_trial_config,
     prepare_arrays,
@@ -43,11 +44,11 @@ def execute(
     resources: Resources,
     report: ReportFunction,
     limits: Limits,
-) -> dict[str, str]:
+) -> TrialErrors:
     """Train every pack in order, as `ray_tune.execute` does.
 
     Returns:
-        Nothing: there are no workers that could die.
+        No errors: there are no workers that could die.
     """
     import torch
 
@@ -73,4 +74,4 @@ def execute(
         gc.unfreeze()
         # The process may be a notebook's, which goes on.
         torch.set_num_threads(threads)
-    return {}
+    return TrialErrors()

@@ -10,12 +10,13 @@ import gensweep.execute.ray_environment  # noqa: F401 - sets what Ray reads when
 
 # isort: split
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.cluster import doctor
 from gensweep.cluster.findings import require_ready
 from gensweep.core.errors import GensweepError
+from gensweep.execute.ray_start_errors import explain_failed_actor
 from gensweep.ledger.stores import Store
 
 ANSWER_TIMEOUT_SECONDS = 60.0
@@ -45,32 +46,54 @@ def run_on_each_node(
         The function's result by the node's name; a GensweepError where it raised or did not
         answer in time.
     """
-    task = ray.remote(num_cpus=0, max_retries=0)(function)
+    actor_class: Any = ray.remote(num_cpus=0, max_restarts=0)(
+        _make_answerer()
+    )
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    name_of_call = {}
+    actors: dict[Any, Any] = {}
+    name_of_call: dict[Any, str] = {}
     for node, name in _name_nodes(nodes).items():
         strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-        call = task.options(scheduling_strategy=strategy).remote(
-            node, *arguments
-        )
+        actor = actor_class.options(scheduling_strategy=strategy).remote()
+        call = actor.answer.remote(function, node, *arguments)
+        actors[call] = actor
         name_of_call[call] = name
     calls = list(name_of_call)
-    done, _ = ray.wait(
+    done, late = ray.wait(
         calls, num_returns=len(calls), timeout=ANSWER_TIMEOUT_SECONDS
     )
-    answered = set(done)
-    return {
-        name: _get_answer(call, call in answered)
-        for call, name in name_of_call.items()
-    }
+    answers: dict[str, Any] = {}
+    for call in done:
+        answers[name_of_call[call]] = _get_answer(call)
+    for call in late:
+        ray.kill(actors[call])
+        answers[name_of_call[call]] = GensweepError(
+            f"no answer in {ANSWER_TIMEOUT_SECONDS:.0f} s"
+        )
+    return {name: answers[name] for name in name_of_call.values()}
 
 
-def _get_answer(call: Any, is_answered: bool) -> Any:
-    if not is_answered:
-        ray.cancel(call, force=True)
-        return GensweepError(f"no answer in {ANSWER_TIMEOUT_SECONDS:.0f} s")
+def _make_answerer() -> type:
+    """Return the class of an actor that calls functions.
+
+    Trials are actors, too: where no actor starts, no trial would. Ray sends the code of a class
+    that is defined in a function, so nodes with another gensweep can answer.
+    """
+
+    class Answerer:
+        def answer(
+            self, function: Callable[..., Any], *arguments: Any
+        ) -> Any:
+            return function(*arguments)
+
+    return Answerer
+
+
+def _get_answer(call: Any) -> Any:
     try:
         return ray.get(call)
+    except RayActorError as error:
+        return GensweepError(explain_failed_actor(str(error)))
     except RayError as error:
         return GensweepError(get_last_line(error))
     except Exception as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sized
 from typing import Any
 
 from ray import tune
@@ -11,6 +10,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
 from gensweep.execute.limits import Limits
+from gensweep.execute.trial_starts import TrialStarts
 
 
 class InOrder(FIFOScheduler):
@@ -45,15 +45,18 @@ class InOrder(FIFOScheduler):
 class LimitStopper(tune.Stopper):
     """Ends the Tune run when a limit is reached and every started trial has ended.
 
-    Without it Tune would wait for ever for the trials that the scheduler does not start.
+    Without it Tune would wait for ever for the trials that the scheduler does not start. It also
+    ends a run whose trials do not start.
     """
 
-    def __init__(self, limits: Limits, running: Sized) -> None:
-        self._limits, self._running = limits, running
+    def __init__(self, limits: Limits, starts: TrialStarts) -> None:
+        self._limits, self._starts = limits, starts
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        """Return True if a limit is reached and no trial is running."""
-        return self._limits.is_reached and not self._running
+        """Return True if no trial is running, and none will start."""
+        if self._starts.is_hopeless:
+            return True
+        return self._limits.is_reached and not self._starts.running

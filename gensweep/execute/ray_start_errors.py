@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from gensweep.cluster.remedies import get_sync_hint
 from gensweep.core.errors import GensweepError, UserError
 
 
@@ -30,3 +33,26 @@ def explain_failed_connection(error: Exception, address: str) -> UserError:
     return UserError(
         f"--address {address}: could not connect to a Ray cluster ({reason}); {hint}"
     )
+
+
+def explain_failed_actor(error: str) -> str:
+    """Return in one line why Ray ended an actor, and what to do if that is known.
+
+    Args:
+        error: the text of Ray's error.
+    """
+    if "all references to the actor were removed" in error:
+        # The references are here. The head believes that they are gone when it cannot call back.
+        mode = os.environ.get("RAY_AUTH_MODE", "disabled")
+        return (
+            "the head of the cluster could not call this process back; RAY_AUTH_MODE (here: "
+            f"{mode}) and the token must be the same on both sides, and no firewall may separate "
+            "the hosts"
+        )
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    last = "no reason was reported"
+    if lines:
+        last = lines[-1]
+    if last.startswith(("ModuleNotFoundError: ", "ImportError: ")):
+        return f"{last}; {get_sync_hint()}"
+    return last

@@ -21,9 +21,10 @@ from ray.tune.execution import class_cache
 
 from gensweep.cluster.node_info import check_code, read_code_versions
 from gensweep.cluster.ray_guard import ended_process
-from gensweep.core.errors import CodeMismatchError, RayDiedError
+from gensweep.core.errors import RayDiedError
 from gensweep.execute.limits import Limits
-from gensweep.execute.ray_nodes import check_nodes, get_last_line
+from gensweep.execute.ray_nodes import check_nodes
+from gensweep.execute.ray_reporter import Reporter
 from gensweep.execute.ray_resources import (
     choose_gpus_per_trial,
     compute_max_lanes,
@@ -34,6 +35,7 @@ from gensweep.execute.ray_schedule import InOrder, LimitStopper
 from gensweep.execute.ray_session import get_ray_processes, open_executor
 from gensweep.execute.resources import Resources
 from gensweep.execute.trial_setup import (
+    TrialErrors,
     freeze_imports,
     make_trial_config,
     prepare_arrays,
@@ -42,9 +44,8 @@ from gensweep.plugins.loader import list_active_plugins
 from gensweep.plugins.worker import load_shipped_plugins
 from gensweep.sweep.point import Pack
 from gensweep.system.scratch import make_scratch
-from gensweep.system.signals import raise_if_stopped
 from gensweep.trial.config import TrialConfig
-from gensweep.trial.reports import ReportFunction, build_start_report
+from gensweep.trial.reports import ReportFunction
 
 __all__ = ["check_nodes", "compute_max_lanes", "execute", "open_executor"]
 
@@ -64,7 +65,7 @@ def execute(
     resources: Resources,
     report: ReportFunction,
     limits: Limits,
-) -> dict[str, str]:
+) -> TrialErrors:
     """Train every pack as a trial of one Tune run, within `open_executor`.
 
     Args:
@@ -73,9 +74,6 @@ def execute(
         resources: what trials may use.
         report: called on the driver with each report of each trial.
         limits: when one is reached, trials in progress finish, and no other starts.
-
-    Returns:
-        Ids of points whose worker was killed too often, each with Ray's message.
 
     Raises:
         CodeMismatchError: a node that joined later has other code than this driver. The run ends at
@@ -86,11 +84,13 @@ def execute(
     for point in points.values():
         for key, arrays in prepare_arrays(point).items():
             shared[key] = ray.put(arrays)
+    is_shared = resources.address is not None
+    reporter = Reporter(report, packs, is_shared)
     tuner, scratch = _make_tuner(
-        packs, root, resources, report, limits, shared
+        packs, root, resources, reporter, limits, shared
     )
     try:
-        results = tuner.fit()
+        tuner.fit()
         # Whatever Tune reports about trials then, none of them failed by itself.
         ended = ended_process(get_ray_processes())
         if ended is not None:
@@ -98,21 +98,17 @@ def execute(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     died = {}
-    for result in results:
-        if result.error and result.config:
-            reason = get_last_line(result.error)
-            died |= {
-                point.id: reason
-                for point in packs[result.config["pack"]].points
-            }
-    return died
+    for number, reason in reporter.starts.died.items():
+        for point in packs[number].points:
+            died[point.id] = reason
+    return TrialErrors(died, reporter.starts.start_error)
 
 
 def _make_tuner(
     packs: Sequence[Pack],
     root: str | Path,
     resources: Resources,
-    report: ReportFunction,
+    reporter: Reporter,
     limits: Limits,
     shared: dict[str, Any],
 ) -> tuple[tune.Tuner, str]:
@@ -122,7 +118,7 @@ def _make_tuner(
         packs: what to train.
         root: the results root.
         resources: what trials may use.
-        report: called with each report of each trial.
+        reporter: takes each report of each trial.
         limits: when one is reached, no further trial starts.
         shared: references to the datasets in Ray's object store, by `Point.data_key`.
     """
@@ -136,7 +132,6 @@ def _make_tuner(
         drivers=read_code_versions() if resources.address else None,
     )
     scratch = str(make_scratch())
-    reporter = _Reporter(report, packs)
     tuner = tune.Tuner(
         tune.with_resources(function, _make_requests(packs, resources)),
         param_space={"pack": tune.grid_search(list(range(len(packs))))},
@@ -149,7 +144,7 @@ def _make_tuner(
             name=f"gensweep-{uuid.uuid4().hex[:8]}",
             storage_path=scratch,
             callbacks=[reporter],
-            stop=LimitStopper(limits, reporter.running),
+            stop=LimitStopper(limits, reporter.starts),
             failure_config=tune.FailureConfig(
                 max_failures=resources.max_failures
             ),
@@ -222,67 +217,3 @@ def _make_requests(
     return lambda config: tune.PlacementGroupFactory(
         [bundle | {"memory": needs[config["pack"]]}]
     )
-
-
-class _Reporter(tune.Callback):
-    """A callback that passes each trial's reports on, and ends the run after some errors."""
-
-    def __init__(self, report: ReportFunction, packs: Sequence[Pack]) -> None:
-        self._report, self._packs = report, packs
-        self._error: Exception | None = None
-        self.running: list[Any] = []
-
-    def on_trial_start(
-        self, iteration: int, trials: list, trial: Any, **info: Any
-    ) -> None:
-        self.running.append(trial)
-        self._pass_on(build_start_report(self._packs[trial.config["pack"]]))
-
-    def on_trial_result(
-        self,
-        iteration: int,
-        trials: list,
-        trial: Any,
-        result: dict,
-        **info: Any,
-    ) -> None:
-        self._pass_on(result)
-
-    def _forget(self, trial: Any) -> None:
-        if trial in self.running:
-            self.running.remove(trial)
-
-    def _pass_on(self, result: dict[str, Any]) -> None:
-        """Report. An error of the results root ends the run at the end of the step."""
-        try:
-            self._report(result)
-        except OSError as error:
-            self._error = error
-
-    def on_trial_complete(
-        self, iteration: int, trials: list, trial: Any, **info: Any
-    ) -> None:
-        self._forget(trial)
-
-    def on_trial_error(
-        self, iteration: int, trials: list, trial: Any, **info: Any
-    ) -> None:
-        """End the run if the trial died because its node has other code than the driver."""
-        self._forget(trial)
-        last = get_last_line(Path(trial.error_file).read_text())
-        name, _, message = last.partition(": ")
-        # Starting it again would not help: such a node fails every trial.
-        if name.endswith(CodeMismatchError.__name__):
-            self._error = CodeMismatchError(message)
-
-    on_trial_recover = on_trial_error
-
-    def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        raise_if_stopped()
-        # Raised only here: what is raised about a single trial, Tune turns into text.
-        if self._error:
-            raise self._error
-
-    def __getstate__(self) -> dict:
-        # Tune pickles its callbacks; the function that takes reports stays in this process.
-        return {}

@@ -77,7 +77,8 @@ def train_in_rounds(
     with Screen(
         console, len(plan.todo), done, label_points(plan.points), searches
     ) as screen:
-        watch = _watch_failures(screen, limits, notifier)
+        unrecorded: dict[str, str] = {}
+        watch = _watch_failures(screen, limits, notifier, unrecorded)
         report = _report_or_abort(watch, ledger.store, sweep_json)
         idle_rounds = 0
         while idle_rounds < MAX_IDLE_ROUNDS:
@@ -91,18 +92,30 @@ def train_in_rounds(
             epochs_before = dict(screen.epochs)
             remaining = _keep_points(packs, {point.id for point in todo})
             root = ledger.store.root_uri
-            died = execute(remaining, root, options.resources, report, limits)
+            errors = execute(
+                remaining, root, options.resources, report, limits
+            )
             stuck = _list_stuck_points(todo, epochs_before, screen)
-            record_deaths(stuck, died, plan, ledger, watch)
+            record_deaths(stuck, errors.died, plan, ledger, watch)
             if (
                 screen.outcomes.keys() - attempted
                 or screen.epochs != epochs_before
             ):
                 idle_rounds = 0
+            elif errors.start_error is not None:
+                return f"Ray could not start a trial: {errors.start_error}"
             else:
                 idle_rounds += 1
             attempted |= screen.outcomes.keys()
-    return None
+    return _explain_idle_rounds(unrecorded)
+
+
+def _explain_idle_rounds(unrecorded: Mapping[str, str]) -> str:
+    """Return why a run gives up, from the last errors of points that got no record."""
+    reasons = sorted(set(unrecorded.values()))
+    if not reasons:
+        reasons = ["no trial said why; --verbose shows more"]
+    return f"{MAX_IDLE_ROUNDS} rounds trained nothing: {reasons[0]}"
 
 
 def _list_stuck_points(
@@ -120,14 +133,24 @@ def _list_stuck_points(
 
 
 def _watch_failures(
-    screen: Screen, limits: Limits, notifier: Notifier
+    screen: Screen,
+    limits: Limits,
+    notifier: Notifier,
+    unrecorded: dict[str, str],
 ) -> ReportFunction:
-    """Return a function that passes reports to the screen, and counts points that failed."""
+    """Return a function that passes reports to the screen, and counts points that failed.
+
+    It adds to `unrecorded` the error of each point that got no record in its trial.
+    """
 
     def report(result: dict[str, Any]) -> None:
         screen.report(result)
         for lane in list_point_reports(result):
-            if is_outcome(lane) and lane["status"] == Status.FAILED:
+            if not is_outcome(lane):
+                continue
+            if lane["status"] == Status.CLAIMED:
+                unrecorded[lane["point"]] = lane["error"] or "claimed"
+            if lane["status"] == Status.FAILED:
                 limits.count_failure()
                 notifier.tell_failure(
                     {"point": lane["point"], "error": lane["error"]}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,30 @@ if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrialErrors:
+    """Errors of trials that could not report themselves.
+
+    Attributes:
+        died: id -> reason, for each point whose worker died.
+        start_error: why a trial never started, and what to do; None if every trial did. The points
+            of such a trial are not to blame.
+    """
+
+    died: Mapping[str, str] = field(default_factory=dict)
+    start_error: str | None = None
+
+
 Execute = Callable[
     [Sequence[Pack], str | Path, Resources, ReportFunction, Limits],
-    dict[str, str],
+    TrialErrors,
 ]
 """The type of an executor's function `execute`.
 
 It takes packs, the results root, resources, a function for reports, and limits: when one of them
-is reached, no further pack is started. It returns the ids of points whose worker died, each with
-the reason."""
+is reached, no further pack is started."""
 
 
 def make_trial_config(

@@ -385,7 +385,7 @@ class TestTheCommandLine:
         claim = Ledger(root).claim(point(1).id, replace(Process.get_current(), host="elsewhere"))
         make, execute = Plan.make_packs, local.execute
 
-        def one_round(packs: list[Pack], *rest: Any) -> dict[str, str]:
+        def one_round(packs: list[Pack], *rest: Any) -> Any:
             rounds.append([[each.seed for each in pack.points] for pack in packs])
             died = execute(packs, *rest)
             claim.__exit__(None, None, None)

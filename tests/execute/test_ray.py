@@ -537,12 +537,12 @@ def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(
     moment: str, error: OSError
 ) -> None:
     """Not within it, where Tune makes text of every error."""
-    from gensweep.execute.ray_tune import _Reporter
+    from gensweep.execute.ray_reporter import Reporter
 
     def report(result: dict[str, Any]) -> None:
         raise error
 
-    reporter = _Reporter(report, [Pack((t2t(0),))])
+    reporter = Reporter(report, [Pack((t2t(0),))])
     reporter.on_step_end(0, [])
     if moment == "start":
         reporter.on_trial_start(0, [], SimpleNamespace(config={"pack": 0}))

@@ -18,6 +18,7 @@ from gensweep.core.errors import ClaimedError, LostClaimError
 from gensweep.execute import driver, train_missing
 from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
+from gensweep.execute.trial_setup import TrialErrors
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.status import Status
@@ -62,7 +63,7 @@ class SimulatedExecutor:
         resources: Resources,
         report: ReportFunction,
         limits: Limits,
-    ) -> dict[str, str]:
+    ) -> TrialErrors:
         """Write the records of all packs; no worker dies."""
         ledger, waiting = Ledger(Store(Path(root))), list(packs)
         running: list[Pack] = []
@@ -73,7 +74,7 @@ class SimulatedExecutor:
             pack = running.pop(self._random.randrange(len(running)))
             for point in pack.points:
                 report(self._train(ledger, point))
-        return {}
+        return TrialErrors()
 
     def _train(self, ledger: Ledger, point: Point) -> dict[str, Any]:
         status = judge_by_id(point)
