@@ -43,6 +43,7 @@ class Reporter(tune.Callback):
     def on_trial_start(
         self, iteration: int, trials: list, trial: Any, **info: Any
     ) -> None:
+        """Report that a worker is ready and starts its points."""
         pack = trial.config["pack"]
         self.starts.add_start(pack)
         self._pass_on(build_start_report(self._packs[pack]))
@@ -55,6 +56,7 @@ class Reporter(tune.Callback):
         result: dict,
         **info: Any,
     ) -> None:
+        """Pass a report of a trial on."""
         self._pass_on(result)
 
     def _pass_on(self, result: dict[str, Any]) -> None:
@@ -67,16 +69,19 @@ class Reporter(tune.Callback):
     def on_trial_complete(
         self, iteration: int, trials: list, trial: Any, **info: Any
     ) -> None:
+        """Count a trial that has ended."""
         self.starts.add_end(trial.config["pack"])
 
     def on_trial_error(
         self, iteration: int, trials: list, trial: Any, **info: Any
     ) -> None:
+        """Count the last error of a trial."""
         self._add_error(trial, is_final=True)
 
     def on_trial_recover(
         self, iteration: int, trials: list, trial: Any, **info: Any
     ) -> None:
+        """Count an error of a trial that is started again."""
         self._add_error(trial, is_final=False)
 
     def _add_error(self, trial: Any, is_final: bool) -> None:
@@ -91,6 +96,7 @@ class Reporter(tune.Callback):
             self._error = CodeMismatchError(message)
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+        """End the run after an error or a signal; say that it waits if it does."""
         raise_if_stopped()
         # Raised only here: what is raised about a single trial, Tune turns into text.
         if self._error:

@@ -1,4 +1,4 @@
-"""Which trials of a Tune run started, which died, and which Ray could not start."""
+"""The starts of the trials of a Tune run: which died later, and which Ray could not start."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_wait_is_noticed_once_and_again_after_a_trial() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "phrase"),
     [
         (CANCELLED, "RAY_AUTH_MODE (here: token) and the token must be the same on both sides"),
         ("Traceback\nModuleNotFoundError: No module named 'gensweep'\n", "update that node"),
@@ -74,12 +74,12 @@ def test_a_wait_is_noticed_once_and_again_after_a_trial() -> None:
     ],
 )
 def test_an_actor_that_could_not_start_says_why(
-    error: str, said: str, monkeypatch: pytest.MonkeyPatch
+    error: str, phrase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     explained = explain_failed_actor(error)
-    assert said in explained
+    assert phrase in explained
     assert "\n" not in explained
 
 

@@ -154,7 +154,7 @@ def test_a_few_files_import_ray() -> None:
         for name in FILES
         if "ray" in {m.split(".")[0] for m in modules(iter(list_nodes(name)))}
     }
-    parts = ("nodes", "resources", "schedule", "session", "tune", "wait")
+    parts = ("nodes", "reporter", "resources", "schedule", "session", "tune", "wait")
     assert users == {f"execute/ray_{part}.py" for part in parts}
 
 
