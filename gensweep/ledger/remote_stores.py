@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses before a read that the server refused is tried again."""
+_GONE = "RESOURCE_NOT_FOUND"
+"""pyarrow's word for a file that is removed between the request for its size and the one for it."""
 
 
 class RemoteStore(Store):
@@ -242,13 +244,14 @@ class RemoteStore(Store):
         """Add to an error which file it is about, and what to do."""
         try:
             yield
-        except FileNotFoundError:
-            raise FileNotFoundError(
-                f"{self.uri(name)}: there is no such file"
-            ) from None
         except NotRegularFileError:
             raise
         except OSError as error:
+            # Somebody may remove a file after it is opened and before it is read.
+            if isinstance(error, FileNotFoundError) or _GONE in str(error):
+                raise FileNotFoundError(
+                    f"{self.uri(name)}: there is no such file"
+                ) from None
             raise StoreError(
                 f"{self.uri(name)}: {explain_error(error)}"
             ) from error

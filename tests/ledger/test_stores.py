@@ -462,6 +462,26 @@ def test_a_key_that_leads_elsewhere_is_no_file_of_results(
             look("points/a")
 
 
+def test_a_file_that_is_removed_while_it_is_read_is_not_there(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(bucket)
+    store.write("points/a/claim.json", b"1")
+    files = store._fs
+
+    class Files:
+        """Another process removes what this one has just opened."""
+
+        def open_input_file(self, key: str) -> Any:
+            file = files.open_input_file(key)
+            files.delete_file(key)
+            return file
+
+    monkeypatch.setattr(store, "_fs", Files())
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        store.read("points/a/claim.json")
+
+
 def test_an_upload_removes_only_the_named_files(bucket: str) -> None:
     store = open_store(bucket)
     for name in ("wandb/id", "wandb/run-1/a.wandb", "wandb/run-2/b.wandb"):
