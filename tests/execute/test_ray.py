@@ -38,23 +38,6 @@ pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 EPOCHS = 4
 
 
-@pytest.fixture(scope="session")
-def ray() -> Iterator[Any]:
-    """Ray on this machine, for every test."""
-    import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
-    import ray
-
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
-    yield ray
-    ray.shutdown()
-
-
 def t2t(seed: int) -> Point:
     return Point.make("text_to_text", TINY | {"epochs": EPOCHS}, seed)
 
