@@ -206,39 +206,47 @@ def cases(options: argparse.Namespace) -> list[Case]:
 
 
 def measured(options: argparse.Namespace) -> dict[str, str]:
-    """Measure; the text of every part by name."""
-    here, size = (
-        machine(os.getloadavg()[0]),
-        f"{kind(options).capitalize()} run",
-    )
+    """Measure what the options name; return the text of every part by its name."""
+    here = machine(os.getloadavg()[0])
+    size = f"{kind(options).capitalize()} run"
     if options.what == OVERHEAD:
-        numbers = (options.points or POINTS, options.rounds or ROUNDS)
-        costs = overhead.measure(*numbers, options.cores, options.quick, _say)
-        return {
-            OVERHEAD: part(
-                "Overhead",
-                f"{size} on {options.cores} cores.",
-                here,
-                overhead.costs_table(costs),
-            )
-        }
+        return {OVERHEAD: _measure_overhead(options, size, here)}
     if options.what == PACKS:
-        gains = packs.measure(
-            chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say
-        )
-        return {
-            PACKS: part("Packs", f"{size}.", here, *packs.get_text(*gains))
-        }
+        seconds = 1.0 if options.quick else 6.0
+        gains = packs.measure(chosen(options.quick, MODELS), seconds, _say)
+        texts = packs.get_text(*gains)
+        return {PACKS: part("Packs", f"{size}.", here, *texts)}
     if options.what == MUON:
-        steps = muon.measure(
-            MUON_STEPS // 4 if options.quick else MUON_STEPS, _say
-        )
-        lead = f"{size} on one thread, in float32. The plain formula iterates on the matrix itself."
-        return {MUON: part("Muon", lead, here, muon.get_costs_table(steps))}
+        return {MUON: _measure_muon(options, size, here)}
     if options.what == SCALING:
-        return {
-            SCALING: part("Scaling", f"{size}.", here, *_scaling(options))
-        }
+        texts = _scaling(options)
+        return {SCALING: part("Scaling", f"{size}.", here, *texts)}
+    return _compare_and_time(options, size, here)
+
+
+def _measure_overhead(
+    options: argparse.Namespace, size: str, here: str
+) -> str:
+    points = options.points or POINTS
+    rounds = options.rounds or ROUNDS
+    costs = overhead.measure(
+        points, rounds, options.cores, options.quick, _say
+    )
+    lead = f"{size} on {options.cores} cores."
+    return part("Overhead", lead, here, overhead.costs_table(costs))
+
+
+def _measure_muon(options: argparse.Namespace, size: str, here: str) -> str:
+    count = MUON_STEPS // 4 if options.quick else MUON_STEPS
+    steps = muon.measure(count, _say)
+    lead = f"{size} on one thread, in float32. The plain formula iterates on the matrix itself."
+    return part("Muon", lead, here, muon.get_costs_table(steps))
+
+
+def _compare_and_time(
+    options: argparse.Namespace, size: str, here: str
+) -> dict[str, str]:
+    """Compare whole runs where that is wanted, and single steps with the machine's own rate."""
     rates = roofline.matmul_rates()
     wanted = chosen(options.quick, options.models or MODELS)
     with roofline.workers() as sides:
@@ -246,33 +254,28 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
             case.model: _steps(case, sides, options.quick) for case in wanted
         }
     table = roofline.rates_table(rates)
-    found = {}
-    for case in cases(options) if options.what == COMPARE else ():
+    parts = {}
+    compared = cases(options) if options.what == COMPARE else ()
+    for case in compared:
         result = compare.compare(case, options.cores, _say)
         lead = f"{size}, {pluralize(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
         lead += f" gensweep computes in {result.precision}, the script in float32."
-        tables = (
-            compare.times_table(result),
-            compare.metrics_table(result),
-            table,
-        )
-        found[case.model] = part(
+        parts[case.model] = part(
             case.model,
             lead,
             here,
-            *tables,
+            compare.times_table(result),
+            compare.metrics_table(result),
+            table,
             roofline.steps_table(rates, steps[case.model]),
         )
     if options.what == ROOFLINE or not options.models:
-        every = [step for each in steps.values() for step in each]
-        found[ROOFLINE] = part(
-            "Roofline",
-            f"{size}.",
-            here,
-            table,
-            roofline.steps_table(rates, every),
+        all_steps = [step for each in steps.values() for step in each]
+        steps_table = roofline.steps_table(rates, all_steps)
+        parts[ROOFLINE] = part(
+            "Roofline", f"{size}.", here, table, steps_table
         )
-    return found
+    return parts
 
 
 def _scaling(options: argparse.Namespace) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def show_entry(kind: str, name: str, console: Console) -> None:
         console.print(Text.assemble((name, "bold"), f"  {item.doc}"))
         return
     console.print(Text(name, "bold"))
-    console.print(Text(_get_documentation(item)))
+    console.print(Text(_join_lines(_get_documentation(item))))
     console.print(_make_parameter_table(item))
 
 
@@ -87,6 +87,22 @@ def _get_documentation(config: type[Config]) -> str:
     """Return the documentation of a model or a dataset: that of its module, if it has any."""
     module = sys.modules[config.__module__]
     return inspect.cleandoc(module.__doc__ or config.__doc__ or "") + "\n"
+
+
+def _join_lines(text: str) -> str:
+    """Return a text with one line per paragraph and per list item.
+
+    Source files wrap at 100 columns; the terminal wraps these lines at its own width.
+    """
+    lines: list[str] = []
+    for line in text.splitlines():
+        previous = lines[-1] if lines else ""
+        starts_anew = not line or line.startswith(("#", "- "))
+        if starts_anew or not previous or previous.startswith("#"):
+            lines.append(line)
+        else:
+            lines[-1] = f"{previous} {line.strip()}"
+    return "\n".join(lines) + "\n"
 
 
 def _make_metric_table() -> Table:
@@ -120,8 +136,21 @@ def _describe_metric(name: str, metric: Metric) -> Group:
     lines = [Text(meaning)]
     if metric.caveat:
         lines.append(Text(metric.caveat, "dim"))
+    lines.append(Text(_describe_use(name, metric), "dim"))
     heading = Text.assemble((name, "bold"), f"  {facts}")
     return Group(heading, Padding(Group(*lines), (0, 0, 0, 4)))
+
+
+def _describe_use(name: str, metric: Metric) -> str:
+    """Return the outputs that a metric needs, and the models that have them all."""
+    models = []
+    for model, config in MODELS.items():
+        if name in [one.name for one in config.list_metrics()]:
+            models.append(model)
+    needs = ", ".join(metric.needs)
+    return (
+        f"Needs the outputs {needs}. Models: {', '.join(models) or 'none'}."
+    )
 
 
 def _make_parameter_table(config: type[Config]) -> Table:

@@ -57,16 +57,10 @@ def param(
     neutral: Any = _UNSET,
     **constraints: Any,
 ) -> Any:
-    """Declare one parameter.
+    """Declare one parameter of a built-in model or dataset.
 
-    Args:
-        default: the value of a point that does not name it.
-        description: one line for `list` and the error messages.
-        when: the parameter acts only if every named parameter has one of these values; otherwise
-            it is not part of the point (or of its id), and setting it is an error.
-        neutral: for a parameter added after results exist: the value under which those results
-            stay valid. At that value it is left out of the id.
-        constraints: `ge`, `gt`, `le`, `lt` as in `pydantic.Field`.
+    `gensweep.core.declare.param`, which users' files call as `gs.param`, documents the arguments.
+    It also checks them, since users write them.
     """
     extra: dict[str, Any] = {}
     if when is not None:

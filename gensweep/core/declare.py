@@ -72,7 +72,7 @@ def model(name: str) -> Callable[[C], C]:
     """Return a decorator that registers a subclass of `gs.Model` under a name.
 
     Raises:
-        UserError: the class is none, or does not say what every model must.
+        UserError: this is not such a class, or it lacks an attribute that every model declares.
     """
     _check_name("model", name)
     owner = f"model {name!r}"
@@ -129,7 +129,7 @@ def dataset(name: str) -> Callable[[C], C]:
     """Return a decorator that registers a subclass of `gs.Dataset` under a name.
 
     Raises:
-        UserError: the class is none, or does not say its kind.
+        UserError: this is not such a class, or it does not say its kind.
     """
     _check_name("dataset", name)
     owner = f"dataset {name!r}"

@@ -96,7 +96,8 @@ class Run(abc.ABC):
         """Yield the numbers of the epochs to train: from 1, or from the one after a state's.
 
         Args:
-            state: what `restore` returned.
+            state: what `restore` returned; None: begin with epoch 1. Without this argument, the
+                training goes on after what `restore` returned.
         """
 
     @abc.abstractmethod

@@ -86,7 +86,7 @@ def print_shared_epochs(plan: Plan, console: Console) -> None:
             len({line.split()[0] for line in lines}), "training"
         )
         epochs = "epoch" if saved == 1 else "epochs"
-        text = f"From checkpoints of other points: {courses_text}, {saved:,} {epochs} less."
+        text = f"From checkpoints of other points: {courses_text}, {saved:,} {epochs} saved."
         print_line(console, text)
         for line in lines[:MAX_ORIGINS_PRINTED]:
             print_line(console, line)

@@ -187,19 +187,32 @@ def make_plan_report(
         without_ray=work.choice.reason,
         refusals=_list_unusable_data(plan.todo),
     )
-    if not plan.todo:
-        return report, work
-    report.refusals += _list_refusals(name, ledger, options)
+    if plan.todo:
+        report.refusals += _list_refusals(name, ledger, options)
+        report.time = _estimate_time(plan, work, rates, shapes)
+        largest = work.budget.find_largest(work.packs)
+        report.memory_bytes = work.budget.compute_required_bytes(largest)
+        report.refusals += _list_memory_refusals(work, options)
+    return report, work
+
+
+def _estimate_time(
+    plan: Plan, work: LocalWork, rates: Rates, shapes: int
+) -> TimeEstimate:
+    """Return how long the points to train take, as far as records tell.
+
+    Args:
+        plan: the points to train.
+        work: their trials.
+        rates: the seconds per epoch in earlier records.
+        shapes: number of shapes that were timed for this plan.
+    """
     estimate = rates.estimate(work.packs)
     known = len(plan.todo) - estimate.unknown
-    wall_seconds = (
-        estimate.compute_wall_seconds(work.parallel) if known else None
-    )
-    report.time = TimeEstimate(wall_seconds, known, estimate.unknown, shapes)
-    largest = work.budget.find_largest(work.packs)
-    report.memory_bytes = work.budget.compute_required_bytes(largest)
-    report.refusals += _list_memory_refusals(work, options)
-    return report, work
+    wall_seconds = None
+    if known:
+        wall_seconds = estimate.compute_wall_seconds(work.parallel)
+    return TimeEstimate(wall_seconds, known, estimate.unknown, shapes)
 
 
 def list_model_axes(points: list[Point]) -> list[ModelAxes]:

@@ -77,12 +77,12 @@ def _check_search(
     sampler = get_sampler(search)
     others = sorted({trial.sampler for trial in info.trials} - {sampler})
     if others:
-        code += f" Some trials were chosen by {', '.join(others)}; installed is {sampler}."
+        code += f" {', '.join(others)} chose some of the trials, but {sampler} is installed."
     if difference is not None:
         return SearchReport(False, f"{name}: {difference}.{code}")
     trials = pluralize(len(info.trials), "trial")
     return SearchReport(
-        True, f"{name}: {trials} derived anew, all the same.{code}"
+        True, f"{name}: {trials} derived anew, and all are the same.{code}"
     )
 
 

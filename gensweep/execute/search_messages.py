@@ -17,8 +17,8 @@ def describe_progress(replay: Replay) -> list[str]:
     """Return in words how far a search is, and what its best trial is."""
     search, progress = replay.search, replay.measure_progress()
     line = (
-        f"Search {search.name}: {len(replay.trials)} of {pluralize(search.trials, 'trial')} asked "
-        f"for, {progress.finished} finished"
+        f"Search {search.name}: {len(replay.trials)} of {pluralize(search.trials, 'trial')} "
+        f"started, {progress.finished} finished"
     )
     if progress.best is not None and progress.value is not None:
         best = progress.best
@@ -52,15 +52,14 @@ def describe_mixture(replay: Replay) -> list[str]:
         others = [sampler for sampler in samplers if sampler != today]
         if others:
             lines.append(
-                f"Search {search.name}: some trials were chosen by {' and '.join(others)}; "
-                f"installed is {today}, and {SEARCH_LOG} says which trial is whose"
+                f"Search {search.name}: {' and '.join(others)} chose some of the trials, but "
+                f"{today} is installed; {SEARCH_LOG} names the sampler of each trial"
             )
     codes = entry.list_codes()
     if len(codes) > 1:
         lines.append(
-            f"Search {search.name}: {len(codes)} versions of the code trained its trials, "
-            "which are compared with each other all the same; --retrain-changed trains the older "
-            "ones again"
+            f"Search {search.name}: {len(codes)} versions of the code trained its trials, and the "
+            "search compares all of them; --retrain-changed trains the older ones again"
         )
     return lines
 
@@ -102,6 +101,6 @@ def describe_change(search: Search, info: SearchInfo) -> str:
     ]
     return (
         f"Search {search.name}: the sweep file has changed since its {len(info.trials)} trials "
-        f"were asked for ({'; '.join(changes)}): it starts anew, and their log becomes "
-        f"{REPLACED_LOG}; records of points that it asks for again are used"
+        f"were started ({'; '.join(changes)}). The search starts anew, and the log of these trials "
+        f"becomes {REPLACED_LOG}; points that it needs again keep their records"
     )

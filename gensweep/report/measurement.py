@@ -62,12 +62,12 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
-    """A metric of a model that no point of a cell has a value of.
+    """A metric of a model for which no point of a cell has a value.
 
     Attributes:
-        reasons: why points that are ok have none, each once.
-        seeds: number of points that are ok; with 0, it is no news that the
-            metric has no value.
+        reasons: why points that are ok have no value, each reason once.
+        seeds: number of points that are ok; with 0, a missing value needs no
+            explanation.
     """
 
     reasons: tuple[str, ...] = ()

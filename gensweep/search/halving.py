@@ -1,4 +1,4 @@
-"""Successive halving in blocks: which trials go on, whatever the order in which they end.
+"""Successive halving in blocks: which trials go on; the order in which they end has no effect.
 
 Consecutive trials form a block, of as many trials as all rungs together reduce to one. At each rung
 the best of the block go on. Blocks do not wait for each other, and no decision depends on which

@@ -1,4 +1,4 @@
-"""The state of a search: it follows from the sweep file and the records, whoever computes it."""
+"""The state of a search: it follows from the sweep file and the records alone."""
 
 from __future__ import annotations
 

@@ -17,6 +17,11 @@ from gensweep.sweep.point import AUTO
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED_NAMES = ("points", "plugins", "report.html", ".", "..")
 """Names in a results root that are not sweeps, in lower case: some file systems ignore case."""
+_ARGUMENTS = [
+    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
+    "reference", "keep", "uses", "search", "vary",
+]  # fmt: skip
+"""The arguments of a `Sweep`."""
 
 
 def check_name(name: Any, kind: str = "sweep") -> str:
@@ -214,3 +219,10 @@ def list_metric_names(models: Iterable[str]) -> set[str]:
     for model in models:
         names.update(metric.name for metric in MODELS[model].list_metrics())
     return names
+
+
+def refuse_unknown_arguments(name: str, arguments: Iterable[str]) -> None:
+    """Raise SweepError if there are arguments that a `Sweep` does not have."""
+    for key in arguments:
+        owner = f"sweep {name!r}"
+        raise SweepError(describe_unknown("argument", key, _ARGUMENTS, owner))

@@ -75,7 +75,7 @@ def check_complete(model_name: str, params: Mapping[str, Any]) -> None:
 def _list_required(
     model: type[Trainable], dataset: type[DataSource]
 ) -> frozenset[str]:
-    """Return the parameters that every point has, whatever the others are."""
+    """Return the parameters that every point has; those with `when` depend on other values."""
     required = set()
     for key, owner in map_owners(model, dataset).items():
         if not owner.get_extras(key).get("when"):

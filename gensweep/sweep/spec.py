@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.errors import SweepError
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import FIGURES
 from gensweep.plugins.loader import list_active_plugins
@@ -21,6 +21,7 @@ from gensweep.sweep.arguments import (
     check_seeds,
     check_vary,
     list_metric_names,
+    refuse_unknown_arguments,
 )
 from gensweep.sweep.grid import Grid
 from gensweep.sweep.point import AUTO, Point
@@ -41,10 +42,6 @@ from gensweep.sweep.uses import check_uses
 from gensweep.sweep.zips import Zip
 from gensweep.system.garbage import pause_collection
 
-_ARGUMENTS = [
-    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
-    "reference", "keep", "uses", "search", "vary",
-]  # fmt: skip
 _SEARCH_TABLES = ("search",)
 _SEARCH_FIGURES = ("tuning_curve", "search_slices", "search_importance")
 """What every sweep with a search shows."""
@@ -105,12 +102,7 @@ class Sweep(Runnable):
         vary: Sequence[str] = (),
         **others: Any,
     ) -> None:
-        for key in others:
-            raise SweepError(
-                describe_unknown(
-                    "argument", key, _ARGUMENTS, f"sweep {name!r}"
-                )
-            )
+        refuse_unknown_arguments(name, others)
         self.name = check_name(name)
         self.uses = check_uses(name, uses)
         self.plugins = list_active_plugins()
@@ -145,13 +137,18 @@ class Sweep(Runnable):
         self._own_objective = check_objective(name, objective, models)
         self.objective = self._own_objective
         if self.searches:
-            self.tables = list(dict.fromkeys([*self.tables, *_SEARCH_TABLES]))
-            self.figures = list(
-                dict.fromkeys([*self.figures, *_SEARCH_FIGURES])
-            )
-            self.objective = self.objective or self.searches[0].metric
+            self._add_defaults_of_searches()
         for entry in self.figures:
             FIGURES[entry]  # raises UnknownNameError
+
+    def _add_defaults_of_searches(self) -> None:
+        """Add the tables, the figures and the objective of a sweep with a search."""
+        tables = [*self.tables, *_SEARCH_TABLES]
+        figures = [*self.figures, *_SEARCH_FIGURES]
+        # A name that the sweep file has, too, is made once.
+        self.tables = list(dict.fromkeys(tables))
+        self.figures = list(dict.fromkeys(figures))
+        self.objective = self.objective or self.searches[0].metric
 
     def replace_values(
         self,

@@ -218,6 +218,8 @@ class PlayerOptimizer:
             (len(adam_names),), float(step), device=device
         ).unbind()
         is_adam = config.optimizer == "adam"
+        # One function of PyTorch is both Adam and AdamW, which differ in their decay alone. Its
+        # empty list is for AMSGrad, which is off.
         adam(
             [
                 select_lanes(self.parameters[name], lanes)

@@ -115,7 +115,7 @@ class TestALongerPoint:
         planned = call(file, "--dry-run", *options).out
         short, long = point(epochs=2), point(epochs=5)
         assert "Shared epochs: 1 training through 2 points, 5 epochs instead of 8." in planned
-        assert "From checkpoints of other points: 1 training, 2 epochs less." in planned
+        assert "From checkpoints of other points: 1 training, 2 epochs saved." in planned
         assert f"{long.id} goes on from {short.id}, epoch 2" in planned
         plan = json.loads(call(file, "--dry-run", "--json", *options).out)
         assert (plan["epochs_alone"], plan["epochs_to_train"]) == (8, 3)

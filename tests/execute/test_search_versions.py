@@ -56,16 +56,18 @@ def test_another_version_of_optuna_is_named(
 ) -> None:
     before = f"optuna {optuna.__version__}"
     first = run(tmp_path, 4)
-    assert "some trials were chosen by" not in first.out
+    assert "chose some of the trials" not in first.out
     earlier = read_log(tmp_path).trials
     monkeypatch.setattr(optuna, "__version__", "5.99.0")
     second = run(tmp_path, 8)
-    line = f"some trials were chosen by {before}; installed is optuna 5.99.0"
+    line = f"{before} chose some of the trials, but optuna 5.99.0 is installed"
     assert line in second.out
     log = read_log(tmp_path)
     assert log.trials[:4] == earlier
     assert [trial.sampler for trial in log.trials] == [before] * 4 + ["optuna 5.99.0"] * 4
-    assert f"were chosen by {before}; installed is optuna 5.99.0" in verify(tmp_path).out
+    assert (
+        f"{before} chose some of the trials, but optuna 5.99.0 is installed" in verify(tmp_path).out
+    )
     sentences = " ".join(describe_search(log))
     assert f"Values by method tpe ({before}, then optuna 5.99.0)" in sentences
     assert "Trials were chosen by different versions, so the search is a mixture." in sentences

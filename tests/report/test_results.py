@@ -1,28 +1,23 @@
-"""The read half: records, written by hand here, to numbers, tables and figures."""
+"""Records, written by hand here, to a sweep's results: statistics, counts, parameters, curves."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_sweeps import row, simple
 from sweep_files import (
-    METRICS,
-    REPORT,
     T_1,
     T_2,
     cell,
     edited,
     foreign,
-    generous,
     newer,
     of_another_point,
     truncated,
@@ -33,40 +28,17 @@ from sweep_files import (
 
 from gensweep import load
 from gensweep.core.errors import NewerSchemaError, RecordError, ResultsError
-from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
+from gensweep.core.registries import FIGURES, TABLES
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
-from gensweep.report.collect import _protect_cell, collect, is_current, print_tables
+from gensweep.report.collect import collect, is_current
 from gensweep.report.figures.data import Mark
 from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.measurement import NotMeasured, measure
-from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
 from gensweep.report.tables.columns import Column, Kind
-from gensweep.report.tables.groups import group_cells
-from gensweep.report.tables.layout import arrange_columns
-from gensweep.report.tables.markdown import render_markdown
 from gensweep.report.tables.text_cells import format_text
-from gensweep.sweep.parameters import map_owners, resolve_params
-from gensweep.system.terminal import Console
-
-
-def simple(root: Path, *values: float) -> Path:
-    """A sweep of one cell with a seed for each value of char_accuracy."""
-    one = cell(*range(len(values)))
-    for seed, value in enumerate(values):
-        write_record(root, one, seed, char_accuracy=value, exact_match=value / 2)
-    return write_sweep(root, [one])
-
-
-def row(folder: Path) -> Any:
-    """The only row of a sweep's cells."""
-    (only,) = load(folder).cells.to_dict("records")
-    return only
-
-
-# Statistics
 
 
 def test_mean_std_and_interval_of_three_seeds(tmp_path):
@@ -128,9 +100,6 @@ def test_printed_interval_has_two_digits(mean, ci95, n, n_ok, text):
     if n:
         value = measure(mean, ci95, math.nan, n, n_ok)
     assert format_text(Column("m", [value], Kind.METRIC), value) == text
-
-
-# Counts
 
 
 def test_counts_of_every_status_and_unequal_seeds(tmp_path):
@@ -269,9 +238,6 @@ def test_the_ledger_raises_a_newer_schema_unless_it_only_reads(tmp_path):
     assert list(Ledger(tmp_path).read(wanted, newer="report").unreadable) == [one["points"]["0"]]
 
 
-# Parameters and metrics
-
-
 def test_varying_parameters_are_columns_and_the_others_are_listed_apart(tmp_path):
     """`weight_decay` acts with muon only and has one value: the optimizer tells its cells apart."""
     cells = [
@@ -333,420 +299,6 @@ def test_the_main_metric_is_the_first_of_the_preferred_ones(tmp_path):
     assert results.get_main_metric("unheard_of") is None
 
 
-# Tables
-
-
-def grown(root: Path) -> Path:
-    """Depth 1 and 2 by two optimizers; the accuracy says which cell it is of: muon's are 0.3 above adam's."""
-    cells = []
-    for layers in (2, 1):
-        for optimizer in ("adam", "muon"):
-            cells.append(cell(0, 1, encoder_layers=layers, optimizer=optimizer))
-            for seed in (0, 1):
-                accuracy = 0.5 + 0.1 * layers + 0.3 * (optimizer == "muon") + 0.01 * seed
-                write_record(root, cells[-1], seed, char_accuracy=accuracy, exact_match=accuracy)
-    return write_sweep(root, cells, tables=["depth", "budget"], figures=["depth_heatmap"])
-
-
-def test_a_table_never_mixes_a_parameter_that_is_not_its_axis(tmp_path):
-    results = load(grown(tmp_path))
-    tables = {table.name: table for table in TABLES["depth"].make(results)}
-    assert set(tables) == {"depth-text_to_text-optimizer=adam", "depth-text_to_text-optimizer=muon"}
-    adam = tables["depth-text_to_text-optimizer=adam"].frame
-    muon = tables["depth-text_to_text-optimizer=muon"].frame
-    assert adam["encoder_layers"].tolist() == muon["encoder_layers"].tolist() == [1, 2]
-    assert adam["char_accuracy_mean"].tolist() == pytest.approx([0.605, 0.705])
-    assert muon["char_accuracy_mean"].tolist() == pytest.approx([0.905, 1.005])
-    names = [data.name for data in FIGURES["depth_heatmap"].make(results)]
-    assert names == [
-        "depth_heatmap-text_to_text-optimizer=adam",
-        "depth_heatmap-text_to_text-optimizer=muon",
-    ]
-
-
-@pytest.mark.parametrize(
-    "axes", [("encoder_layers", "decoder_layers"), ("train_fraction",), ("epochs", "batch_size")]
-)
-def test_groups_differ_in_their_axes_only_and_hold_every_cell_once(tmp_path, axes):
-    results = load(grown(tmp_path))
-    result = group_cells(results, axes)
-    assert sorted(c for group in result for c in group.cells) == sorted(results.params)
-    for group in result:
-        rest = [{k: v for k, v in results.params[c].items() if k not in axes} for c in group.cells]
-        assert all(params == rest[0] for params in rest)
-
-
-def test_cells_alone_in_their_setting_are_left_to_the_table_of_all_cells(tmp_path):
-    cells = [cell(0), cell(0, encoder_layers=2), cell(0, epochs=20)]
-    results = load(write_sweep(tmp_path, cells))
-    (table,) = TABLES["depth"].make(results)
-    assert table.frame["cell"].tolist() == [cells[0]["id"], cells[1]["id"]]
-    assert any(note.startswith("1 cells") for note in table.notes)
-
-
-def test_the_leaderboard_follows_each_metric_s_declared_direction(tmp_path):
-    """Accuracy: largest first. Error: smallest first. A cell without a number is last and has no rank."""
-    cells = []
-    for model, metric in (("text_to_text", "char_accuracy"), ("text_to_image", "mse")):
-        for layers, value in ((1, 0.2), (2, 0.4), (3, 0.3)):
-            cells.append(cell(0, model=model, encoder_layers=layers))
-            write_record(tmp_path, cells[-1], 0, **{metric: value})
-        cells.append(cell(0, model=model, encoder_layers=4))
-    results = load(write_sweep(tmp_path, cells))
-    boards = {table.name: table.frame for table in TABLES["leaderboard"].make(results)}
-    text, image = boards["leaderboard-text_to_text"], boards["leaderboard-text_to_image"]
-    assert text["encoder_layers"].tolist() == [2, 3, 1, 4]
-    assert image["encoder_layers"].tolist() == [1, 3, 2, 4]
-    assert text["rank"].tolist()[:3] == [1, 2, 3]
-    assert text["rank"].isna().tolist() == [False, False, False, True]
-
-
-def test_a_leaderboard_orders_by_a_measured_metric_where_the_main_one_came_later(tmp_path):
-    """Records from before the reader have the MSE only."""
-    cells = [cell(0, model="text_to_image", encoder_layers=layers) for layers in (1, 2)]
-    for one, value in zip(cells, (0.4, 0.2), strict=True):
-        write_record(tmp_path, one, 0, mse=value)
-    read = METRICS["mse"] | {"direction": "max"}
-    folder = write_sweep(tmp_path, cells, metrics={"read_exact_match": read, "mse": METRICS["mse"]})
-    (board,) = TABLES["leaderboard"].make(load(folder))
-    assert board.title == "text_to_image: by validation/mse, smallest first"
-    assert board.frame["encoder_layers"].tolist() == [2, 1]
-    assert any("No cell has validation/read_exact_match" in note for note in board.notes)
-
-
-def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
-    cells = [cell(0, encoder_layers=layers) for layers in (1, 2)]
-    write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
-    results = load(write_sweep(tmp_path, cells))
-    (board,) = TABLES["leaderboard"].make(results)
-    rank, *_ = arrange_columns(board.data)
-    assert (rank.label, rank.texts, rank.is_numeric) == ("rank", ["1", "–"], True)
-    lines = render_markdown(board, results).splitlines()
-    (rule,) = [line for line in lines if line.startswith(("|--", "| --"))]
-    assert rule.split("|")[1].strip().endswith(":")
-    assert [line.split("|")[1] for line in lines if "/1 |" in line] == ["    1 ", "    – "]
-
-
-def test_a_leaderboard_warns_of_lost_seeds_only_where_some_are(tmp_path):
-    for name, status in (("whole", Status.OK), ("lost", Status.FAILED)):
-        one = cell(0, 1)
-        write_record(tmp_path / name, one, 0, char_accuracy=0.5)
-        write_record(
-            tmp_path / name,
-            one,
-            1,
-            status,
-            **({"char_accuracy": 0.5} if status == Status.OK else {}),
-        )
-        (board,) = TABLES["leaderboard"].make(load(write_sweep(tmp_path / name, [one])))
-        assert any("seeds that are ok" in note for note in board.notes) is (name == "lost")
-
-
-def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
-    """exact_match of one seed of two; char_accuracy of both."""
-    one = cell(0, 1)
-    write_record(tmp_path, one, 0, char_accuracy=0.5, exact_match=0.25)
-    write_record(tmp_path, one, 1, char_accuracy=0.6)
-    results = load(write_sweep(tmp_path, [one]))
-    (table, *_) = TABLES["cells"].make(results)
-    text = render_markdown(table, results)
-    assert "0.2500 (n=1)" in text and "2/2" in text
-    assert (
-        "n smaller than the seeds that are ok: the other seeds have no value of the metric." in text
-    )
-    assert (
-        "exact_match is not measured: the record was written before the metric existed (1 cell)."
-        in text
-    )
-    (complete, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
-    assert "n smaller" not in render_markdown(complete, load(tmp_path / "whole" / "sweep"))
-
-
-def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_path):
-    """`lr` is fixed in each model but differs between them, so it is shown; `hidden` is the same."""
-    pictures = {"dataset": "avatars", "encoder_layers": 2}
-    cells = [cell(0, model="gan", lr=2e-4, **pictures), cell(0, model="cae", **pictures), cell(0)]
-    results = load(write_sweep(tmp_path, cells))
-    (table,) = TABLES["generative"].make(results)
-    assert table.frame["model"].tolist() == ["gan", "cae"]
-    assert table.frame["lr"].tolist() == [2e-4, 1e-3]
-    assert "hidden" not in table.frame
-
-
-# The report's numbers
-
-
-def test_published_numbers_stand_only_at_the_report_s_setting():
-    assert find_paper_value("text_to_text", REPORT, "char_accuracy") == 0.5661
-    assert find_paper_value("text_to_text", REPORT, "char_accuracy", (1,)) == 0.5873
-    assert find_paper_value("text_to_text", REPORT, "loss") == 1.1486
-    assert find_paper_value("text_to_text", REPORT, "exact_match") is None
-    assert (
-        find_paper_value("text_to_text", REPORT | {"encoder_layers": 4}, "char_accuracy") == 0.6201
-    )
-    assert (
-        find_paper_value(
-            "text_to_text", REPORT | {"encoder_layers": 2, "decoder_layers": 2}, "char_accuracy"
-        )
-        is None
-    )
-    assert (
-        find_paper_value("text_to_text", REPORT | {"train_fraction": 0.1 + 0.2}, "char_accuracy")
-        == 0.4663
-    )
-    assert (
-        find_paper_value("text_to_text", REPORT | {"split_seed": 3}, "char_accuracy") == 0.5661
-    ), "any split will do"
-
-
-@pytest.mark.parametrize("table", PAPER_TABLES, ids=lambda table: f"table {table.number}")
-def test_no_parameter_may_differ_from_the_report_s(table):
-    """Every condition counts, and so does a parameter that the report did not have."""
-    for metric, numbers in table.numbers.items():
-        axes = dict(zip(table.axes, next(iter(numbers)), strict=True))
-        here = table.setting | axes
-        assert table.get_value(here, metric) == next(iter(numbers.values()))
-        for key in table.setting:
-            assert table.get_value(here | {key: "another"}, metric) is None
-            assert table.get_value({k: v for k, v in here.items() if k != key}, metric) is None
-        assert table.get_value(here | {"dropout": 0.5}, metric) is None
-
-
-@pytest.mark.parametrize("table", PAPER_TABLES, ids=lambda table: f"table {table.number}")
-def test_the_report_s_setting_can_be_asked_of_the_model(table):
-    """Its parameters are the model's own, and a point made with them is at the setting."""
-    axes = dict(zip(table.axes, next(iter(next(iter(table.numbers.values())))), strict=True))
-    known = map_owners(MODELS[table.model], DATASETS[table.setting["dataset"]])
-    assert set(table.setting) | set(table.axes) <= {*known, "dataset"}
-    assert table.find_deviations(resolve_params(table.model, table.setting | axes)) == {}
-
-
-def test_the_report_s_tables_are_whole():
-    """Nine rows each, with two columns in Table 1; the sums are of the percentages as printed."""
-    sums = {
-        1: 58.73 + 55.78 + 56.12 + 54.7 + 52.42 + 48.8 + 46.63 + 42.47 + 40.05,
-        2: 56.61 + 58.72 + 63.68 + 62.31 + 62.59 + 59.16 + 60.59 + 62.01 + 59.12,
-        3: 48.63 + 49.81 + 48.77 + 49.53 + 47.77 + 53.66 + 55.91 + 56.06 + 52.01,
-    }
-    for table in PAPER_TABLES:
-        assert all(len(numbers) == 9 for numbers in table.numbers.values())
-    for number, total in sums.items():
-        assert sum(PAPER_TABLES[number - 1].numbers["char_accuracy"].values()) == pytest.approx(
-            total / 100
-        )
-    (mse,) = PAPER_TABLES[3].numbers.values()
-    total = 0.5809 + 0.5878 + 0.5877 + 0.5872 + 0.588 + 0.5871 + 0.5872 + 0.5876 + 0.5875
-    assert sum(mse.values()) == pytest.approx(total)
-    assert [t.number for t in list_paper_tables("text_to_text")] == [2, 1]
-
-
-def test_each_table_shows_its_own_number_and_the_difference(tmp_path):
-    results = load(simple(tmp_path, 0.6, 0.6))
-    (depth,), (splits,) = TABLES["depth"].make(results), TABLES["splits"].make(results)
-    assert depth.frame["char_accuracy_report"].tolist() == [0.5661]
-    assert depth.frame["char_accuracy_difference"].tolist() == pytest.approx([0.6 - 0.5661])
-    assert splits.frame["char_accuracy_report"].tolist() == [0.5873]
-    assert any("two numbers" in note for note in depth.notes)
-
-
-def test_every_row_of_the_report_s_table_is_beside_ours_or_named(tmp_path):
-    """Of Table 1 the sweep has two rows, of which one never ran; the other seven are named."""
-    ran, waiting = cell(0, 1, train_fraction=0.5), cell(0, 1, train_fraction=0.1)
-    for seed in (0, 1):
-        write_record(tmp_path, ran, seed, char_accuracy=0.5 + seed / 10, loss=1.0)
-    (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, [ran, waiting])))
-    assert table.frame["char_accuracy_report"].tolist() == [0.4005, 0.5242]
-    assert table.frame["loss_report"].tolist() == [1.8311, 1.3224]
-    assert table.frame["char_accuracy_difference"].tolist()[1] == pytest.approx(0.55 - 0.5242)
-    assert table.frame[["n_ok", "n_missing"]].to_numpy().tolist() == [[0, 2], [2, 0]]
-    assert table.frame["char_accuracy_n"].tolist() == [0, 2]
-    assert (
-        "The paper's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which"
-        in str(table.notes)
-    )
-    complete = [cell(0, train_fraction=tenths / 10) for tenths in range(1, 10)]
-    (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, complete, "whole")))
-    assert "also has" not in str(table.notes)
-    assert table.frame["loss_report"].notna().all()
-
-
-def test_every_sweep_has_a_leaderboard_and_statistics(tmp_path):
-    folder = simple(tmp_path, 0.5)
-    stems = {path.stem for path in collect(folder)}
-    assert {"cells", "leaderboard-text_to_text", "statistics"} <= stems
-
-
-def test_a_shorter_run_is_not_compared_with_the_paper_and_says_why(tmp_path):
-    one = cell(0, epochs=2)
-    write_record(tmp_path, one, 0, char_accuracy=0.4)
-    results = load(write_sweep(tmp_path, [one]))
-    (depth,) = TABLES["depth"].make(results)
-    assert not [name for name in depth.frame if "report" in name]
-    assert any("epochs 2, not 10" in note for note in depth.notes)
-
-
-def test_an_error_on_another_scale_stands_apart_without_a_difference(tmp_path):
-    table = PAPER_TABLES[3]
-    one = cell(0, model="text_to_image")
-    one["params"] = table.setting | {"encoder_layers": 1, "decoder_layers": 1}
-    write_record(tmp_path, one, 0, mse=0.04)
-    (depth,) = TABLES["depth"].make(load(write_sweep(tmp_path, [one])))
-    assert depth.frame["report_mse_other_scale"].tolist() == [0.5809]
-    assert not [name for name in depth.frame if name.endswith("_difference")]
-    assert any("cannot be compared" in note for note in depth.notes)
-    assert find_paper_value("text_to_image", one["params"], "mse") is None
-
-
-# Files
-
-
-@pytest.fixture(scope="module")
-def collected(tmp_path_factory) -> tuple[Path, list[Path]]:
-    """The generous sweep's folder and what `collect` wrote there."""
-    folder = generous(tmp_path_factory.mktemp("results"))
-    return folder, collect(folder)
-
-
-OF_SEARCHES = {"search", "search_slices", "search_importance", "tuning_curve"}
-"""Tables and figures that only a search has: `test_search_pages.py` makes them."""
-
-
-@pytest.mark.parametrize("name", sorted(set(TABLES) - OF_SEARCHES))
-def test_every_table_makes_its_files(collected, name):
-    import pandas as pd
-
-    folder, written = collected
-    tables = TABLES[name].make(load(folder))
-    assert tables
-    for table in tables:
-        assert table.name == name or table.name.startswith(f"{name}-")
-        assert folder / "tables" / f"{table.name}.csv" in written
-        assert folder / "tables" / f"{table.name}.md" in written
-        assert folder / "tables" / f"{table.name}.tex" in written
-        again = pd.read_csv(folder / "tables" / f"{table.name}.csv")
-        assert list(again.columns) == list(table.frame.columns)
-        assert len(again) == len(table.frame) > 0
-        text = (folder / "tables" / f"{table.name}.md").read_text()
-        assert text.startswith(f"# {table.title}\n")
-        assert all(note in text for note in table.notes)
-
-
-@pytest.mark.parametrize("name", sorted(set(FIGURES) - OF_SEARCHES))
-def test_every_figure_makes_its_files(collected, name):
-    import pandas as pd
-
-    folder, written = collected
-    figures = FIGURES[name].make(load(folder))
-    assert figures
-    for data in figures:
-        stem, figure = data.name, draw(data)
-        assert stem == name or stem.startswith(f"{name}-")
-        assert (folder / "figures" / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
-        assert b"<svg" in (folder / "figures" / f"{stem}.svg").read_bytes()
-        assert folder / "figures" / f"{stem}.svg" in written
-        assert "n = 2 seeds" in data.caption
-        assert not figure.get_suptitle()
-        assert not figure.get_supxlabel()
-        numbers = pd.read_csv(folder / "figures" / f"{stem}.csv")
-        assert list(numbers.columns) == list(data.to_frame().columns)
-        assert len(numbers) == len(data.to_frame()) > 0
-        assert figure.axes[0].get_xlabel()
-        assert figure.axes[0].get_ylabel()
-
-
-@pytest.mark.parametrize("registry", [TABLES, FIGURES], ids=lambda registry: registry.kind)
-def test_every_page_is_documented(registry):
-    assert all(entry.doc.endswith(".") for _, entry in registry.items())
-
-
-@pytest.mark.slow
-def test_the_same_records_give_the_same_bytes(tmp_path):
-    """Collected in another folder, by another process."""
-    cells = [cell(0, 1), cell(0, 1, encoder_layers=2)]
-    for one in cells:
-        write_record(tmp_path / "here", one, 0, char_accuracy=0.5)
-        write_record(tmp_path / "here", one, 1).write_text("{")
-        lines = [f"{epoch},0.2\n" for epoch in range(1, 11)]
-        text = "".join(["epoch,validation/char_accuracy\n", *lines])
-        write_history(tmp_path / "here", one, 0, text)
-    figures = ["depth_heatmap", "learning_curves"]
-    here = write_sweep(tmp_path / "here", cells, tables=["depth"], figures=figures)
-    copied = shutil.copytree(here.parent, tmp_path / "there") / here.name
-    code = "import sys; from gensweep.report.collect import collect; collect(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, str(copied)], check=True)
-    written = collect(here)
-    tables = [
-        "cells",
-        "cells-problems",
-        "depth-text_to_text",
-        "leaderboard-text_to_text",
-        "reference",
-        "statistics",
-    ]
-    assert sorted(path.stem for path in written if path.suffix == ".md") == tables
-    stems = sorted(path.stem for path in written if path.suffix == ".tex")
-    assert stems == sorted([*tables, "depth-text_to_text-full"])
-    assert {path.suffix for path in written} >= {".csv", ".md", ".tex", ".svg", ".png"}
-    for path in written:
-        assert (copied / path.relative_to(here)).read_bytes() == path.read_bytes(), path.name
-
-
-def test_what_a_sweep_no_longer_makes_is_removed_and_nothing_else(tmp_path):
-    folder = grown(tmp_path)
-    collect(folder)
-    (folder / "tables" / "mine.csv").write_text("kept")
-    values = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(values | {"tables": ["depth"], "figures": []}))
-    written = collect(folder)
-    assert not list((folder / "figures").iterdir()), "the heatmaps are no longer asked for"
-    left = {path.name for path in (folder / "tables").iterdir()}
-    assert left == {path.name for path in written if path.parent.name == "tables"} | {"mine.csv"}
-    assert "depth-text_to_text-optimizer=adam.csv" in left
-
-
-def test_an_unknown_table_is_named_and_left_out(tmp_path, caplog):
-    """Its plugin may be gone: the results can be read all the same."""
-    folder = write_sweep(tmp_path, [cell(0)], tables=["dept"])
-    collect(folder)
-    assert "left out: unknown table 'dept'; did you mean 'depth'?" in caplog.text
-    assert (folder / "tables" / "cells.md").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"schema": 1, "na', "not valid JSON"),
-        ("[1, 2]", "names no schema"),
-        ('{"hello": "world"}', "names no schema"),
-        ('{"schema": 99}', "upgrade gensweep"),
-        ('{"schema": 1, "name": "x"}', "seeds: field required"),
-    ],
-)
-def test_a_sweep_json_that_cannot_be_read_is_the_user_s_to_know(tmp_path, content, message):
-    (tmp_path / "sweep").mkdir()
-    (tmp_path / "sweep" / "sweep.json").write_text(content)
-    with pytest.raises(ResultsError, match=message):
-        load(tmp_path / "sweep")
-
-
-def test_a_folder_without_a_sweep_names_those_that_have_one(tmp_path):
-    simple(tmp_path, 0.5)
-    (tmp_path / "empty").mkdir()
-    for name, what in (
-        ("swep", "is not a folder"),
-        ("empty", "has no sweep.json"),
-        (".", "has no sweep.json"),
-    ):
-        with pytest.raises(ResultsError, match=what) as error:
-            load(tmp_path / name)
-        assert str(tmp_path / "sweep") in str(error.value)
-    with pytest.raises(ResultsError, match="no sweep was found"):
-        load(tmp_path / "nowhere" / "at" / "all")
-
-
-# Figures and the terminal
-
-
 def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     """Two seeds 0.2, 0.4 and 0.4, 0.8 by epoch: means 0.3, 0.6; a third, cut short, is counted and named."""
     one = cell(0, 1, 2, epochs=2)
@@ -798,62 +350,6 @@ def test_of_many_cells_the_best_the_median_and_the_worst_have_a_name(tmp_path):
     assert 5 < len(figure.axes[0].lines) <= 5 + MAX_BACKGROUND_CURVES
 
 
-def test_the_report_s_curve_is_drawn_only_at_its_setting(tmp_path):
-    for name, epochs, expected in (("at", 10, True), ("off", 2, False)):
-        cells = [cell(0, train_fraction=fraction, epochs=epochs) for fraction in (0.1, 0.9)]
-        results = load(write_sweep(tmp_path, cells, name))
-        (data,) = FIGURES["train_fraction_curve"].make(results)
-        labels = [series.label for series in data.content.panels[0].series]
-        assert ("paper" in labels) is expected
-
-
-@pytest.mark.parametrize("width", [100, 140])
-def test_the_terminal_shows_what_matters_and_fits(tmp_path, width):
-    a, b = cell(0, 1, 2), cell(0, 1, encoder_layers=2)
-    for seed in (0, 1, 2):
-        write_record(tmp_path, a, seed, char_accuracy=0.5 + seed / 10, exact_match=0.1)
-    write_record(tmp_path, b, 0, Status.FAILED)
-    console = Console(file=io.StringIO(), width=width)
-    print_tables(load(write_sweep(tmp_path, [a, b])), console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert max(map(len, text.splitlines())) <= width
-    assert "sweep: 5 points: 3 ok, 1 failed, 1 missing" in text
-    (first,) = [line.split() for line in text.splitlines() if "3/3" in line]
-    assert first[:5] == ["1", "3/3", "0.60", "±", "0.25"], "t * 0.1 / sqrt(3) = 0.248"
-    assert first[5:7] == ["0.5661", "+0.0339"]
-    assert "0/2, 1 failed, 1 missing" in text
-    assert f"failed: {b['points']['0']}: it broke | at once" in "".join(text.split("\n")).replace(
-        "broke|", "broke |"
-    )
-
-
-def test_the_terminal_shows_the_cells_of_wanted_points_alone(tmp_path):
-    a, b = cell(0, 1), cell(0, encoder_layers=2)
-    for seed in (0, 1):
-        write_record(tmp_path, a, seed, char_accuracy=0.5 + seed / 10, exact_match=0.1)
-    write_record(tmp_path, b, 0, Status.FAILED)
-    results = load(write_sweep(tmp_path, [a, b]))
-
-    def show(wanted):
-        console = Console(file=io.StringIO(), width=140)
-        print_tables(results, console, wanted)
-        return console.file.getvalue()  # type: ignore[attr-defined]
-
-    text = show([a["points"]["0"]])
-    assert "Shown: 1 of 2 cells" in text
-    assert "2/2" in text and "failed: " not in text
-    text = show([b["points"]["0"]])
-    assert "2/2" not in text and f"failed: {b['points']['0']}" in text
-    assert show(["unknown"]) == show(None) and "Shown:" not in show(None)
-
-
-def test_many_cells_are_cut_in_the_terminal_and_no_number_of_the_report_is_needed(tmp_path):
-    cells = [cell(0, hidden=hidden) for hidden in range(1, 51)]
-    console = Console(file=io.StringIO(), width=120)
-    print_tables(load(write_sweep(tmp_path, cells)), console)
-    assert "10 more cells: see tables/cells.md" in console.file.getvalue()  # type: ignore[attr-defined]
-
-
 def test_pages_are_listed_without_the_heavy_libraries():
     code = """
 import sys
@@ -863,9 +359,3 @@ heavy = {"torch", "ray", "pandas", "scipy", "matplotlib", "rich"} & set(sys.modu
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_foreign_text_in_a_csv_is_no_formula_and_no_escape_code() -> None:
-    assert _protect_cell('=HYPERLINK("x")') == '\'=HYPERLINK("x")'
-    assert "\x1b" not in _protect_cell("\x1b[31mred")
-    assert (_protect_cell(-1.5), _protect_cell("text")) == (-1.5, "text")

@@ -80,6 +80,6 @@ def test_the_log_is_derived_again_and_is_the_same(results: Results) -> None:
     root = Path(results.folder).parent
     file = root.parent / "tiny.py"
     verified = call("search", "verify", file, "--results", root)
-    assert verified.code == 0 and "4 trials derived anew, all the same" in verified.out
+    assert verified.code == 0 and "4 trials derived anew, and all are the same" in verified.out
     shown = call("search", "show", file, "--results", root)
     assert shown.code == 0 and shown.out.count("lr") >= 1

@@ -95,7 +95,7 @@ def _set_scale(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
 
 
 def _stay_within(axes: Axes, name: Literal["x", "y"], bounds: Range) -> None:
-    """Cut what an axis shows beyond the possible values, but for a margin for markers."""
+    """Cut what an axis shows beyond the possible values, and leave a margin for markers."""
     low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
     smallest, largest = bounds
     if smallest is not None:

@@ -41,7 +41,7 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
         if value is None:
             continue
         has_number = isinstance(value, Measurement)
-        # Without any number there is no colour scale to ask.
+        # Without any number there is no colour scale.
         is_dark = has_number and _is_dark(image.to_rgba(means)[index])
         text = format_grid_value(value)
         if (

@@ -100,7 +100,7 @@ def _choose_results_option(words: Sequence[str], root: str) -> list[str]:
     """Return the option that names the results root.
 
     It is as it was typed if that leads to ``root`` from the current folder. Without a typed command
-    there is no option: all of the command is a guess then.
+    there is no option, since the complete command is then a guess.
     """
     if not words:
         return []

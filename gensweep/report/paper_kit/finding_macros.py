@@ -43,7 +43,7 @@ def _compare(
 ) -> list[Finding]:
     """Return the chosen comparisons, without those that the sweep itself asks.
 
-    They are corrected together with the sweep's questions: whoever asks more is wrong more often.
+    They are corrected together with the sweep's questions, since more questions give more errors.
     """
     questions = {finding.question for finding in findings}
     compared = []

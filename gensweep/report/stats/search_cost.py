@@ -35,7 +35,7 @@ def count_block(search: SearchInfo) -> int:
 
 
 def list_steps(search: SearchInfo) -> list[Step]:
-    """Return what a search trained, in the order that its numbers give, whatever ran first.
+    """Return what a search trained, in the order of its numbers and not of the clock.
 
     Blocks come one after another. Within a block, all trials reach the first level, then some
     the next. A level costs the epochs after the one before, for each of its points.

@@ -71,7 +71,7 @@ class Column:
 
     @property
     def label(self) -> str:
-        """The header, or else the name; after the heading of its group, if that is no metric."""
+        """The header, else the name; the heading of its group comes first, if that is no metric."""
         label = self.header or self.name
         if self.group and not self.is_about_metric:
             return f"{self.group}: {label}"

@@ -62,7 +62,7 @@ def render_compact(table: Table, results: Results) -> str:
     """Return a compact table as LaTeX.
 
     It has the settings, the main metric with its interval, and the paper's number with the
-    difference. Settings with one value stand in the caption, and so does n if all cells have
+    difference. Settings with one value stand in the caption; n stands there, too, if all cells have
     the same. The type shrinks until the table fits the line; a table that is too wide even then
     is split into parts.
     """

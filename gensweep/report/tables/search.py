@@ -79,7 +79,7 @@ def describe_search(search: SearchInfo) -> list[str]:
     count = len(search.trials)
     if count < search.wanted:
         sentences.append(
-            f"{count} of {pluralize(search.wanted, 'trial')} were asked for so far."
+            f"{count} of {pluralize(search.wanted, 'trial')} were started so far."
         )
     counts: dict[str, int] = {}
     for trial in search.trials:

@@ -42,7 +42,7 @@ def make_cells(results: Results) -> list[Table]:
             results, ids, results.varying_of[model], paper_tables
         )
         notes.append(
-            f"{model}, the same wherever it applies: {describe_fixed(results, model)}."
+            f"{model}, the same in every row that has it: {describe_fixed(results, model)}."
         )
         sources = describe_sources(results, ids, paper_tables)
         notes.extend(f"{model}, {source}" for source in sources)

@@ -118,7 +118,7 @@ def _show_model(
             f"{len(ids) - MAX_ROWS_PRINTED} more cells: see tables/cells.md"
         )
     notes.append(
-        f"the same wherever it applies: {describe_fixed(results, model)}"
+        f"the same in every row that has it: {describe_fixed(results, model)}"
     )
     notes += describe_sources(results, ids, paper_tables)
     notes += list_remarks(data, results)

@@ -140,7 +140,7 @@ def _iter_model(
         swept = f"It is swept over {', '.join(varying)}; "
     fixed = describe_fixed(results, model)
     yield wr.H2(model)
-    yield wr.P(_clean(f"{swept}the same wherever it applies: {fixed}."))
+    yield wr.P(_clean(f"{swept}the same in every row that has it: {fixed}."))
     yield from _iter_answers(
         wr, [one for one in findings if _find_model(one, results) == model]
     )
