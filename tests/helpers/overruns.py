@@ -18,14 +18,14 @@ SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
 
 
 def main(flags: list[str]) -> None:
-    """Some hundred passes and their gradients."""
+    """Compute 150 passes and their gradients."""
     build._FLAGS = (*build._FLAGS, "-fsanitize=address")
     build._MACHINES = [flags]
     torch.set_num_threads(1)
     for dtype in (torch.float32, torch.bfloat16):
         assert kernels.is_available(torch.zeros(1, dtype=dtype)), "not compiled"
     rng = random.Random(0)
-    for _ in range(300):
+    for _ in range(150):
         conv_calls._CACHE_WORDS = rng.choice([1, 500, 5000, 1 << 17])
         inside, outside, kind = (
             rng.choice(SIZES),
