@@ -223,10 +223,11 @@ def test_what_the_guide_adds_is_listed_trained_and_shown(extended: Path) -> None
 
 @pytest.mark.slow
 def test_what_the_guide_adds_passes_the_tests_of_its_kind(extended: Path) -> None:
-    folders = ["models", "train", "metrics", "sweep", "project/test_floors.py"]
+    folders = ["models", "train", "metrics", "sweep", "report/test_collected_files.py"]
     paths = [f"tests/{name}" for name in folders]
-    names = "denoiser or brightness or spec"
+    names = "denoiser or brightness or durations or spec"
     run_in(extended, "pytest", "-q", "-n", "0", *paths, "-k", names)
+    run_in(extended, "pytest", "-q", "-n", "0", "tests/project/test_floors.py")
 
 
 @pytest.mark.slow
