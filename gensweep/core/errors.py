@@ -19,6 +19,7 @@
     │   ├── ClaimedError               another process trains the point
     │   ├── LostClaimError             a later attempt has taken over the point
     │   ├── TaskError                  a task that breaks a rule (trial)
+    │   ├── NetworkError               a user's network returns what it must not (trial)
     │   ├── ProcessDiedError           a point whose attempts ended their processes (trial)
     │   └── RayDiedError               a process that Ray needs has ended
     ├── OSError

@@ -135,7 +135,8 @@ class Point:
             SweepError: an argument is not one of its valid values.
         """
         check_names("vary", vary)
-        if seed == self.seed and vary == self.varied:
+        is_same = type(seed) is int and seed == self.seed
+        if is_same and vary == self.varied:
             return self
         if vary:
             params = self.params | dict.fromkeys(vary, seed)

@@ -38,9 +38,10 @@ def check_types(model: Any, params: Any, seed: Any, varied: Any) -> None:
 
 def check_names(argument: str, names: Any) -> None:
     """Raise SweepError for an argument that is not a tuple or list of names."""
-    if names == ():
-        return
     is_list = isinstance(names, (tuple, list))
+    # The usual case, of which a plan has one per point.
+    if is_list and not names:
+        return
     if not is_list or not all(isinstance(name, str) for name in names):
         raise SweepError(
             f"Point: {argument}={show_value(names)} is not a tuple of parameters"

@@ -26,13 +26,16 @@ class NetworkError(GensweepError):
     """A method of a network returns what it must not return.
 
     Attributes:
-        position: file and line of the method.
+        position: file and line of the method; empty if it is not known.
     """
 
-    def __init__(self, message: str, method: Any) -> None:
+    def __init__(self, message: str, method: Any = None) -> None:
         super().__init__(message)
-        code = inspect.unwrap(method).__code__
-        self.position = f"{Path(code.co_filename).name}:{code.co_firstlineno}"
+        self.position = ""
+        if method is not None:
+            code = inspect.unwrap(method).__code__
+            file = Path(code.co_filename).name
+            self.position = f"{file}:{code.co_firstlineno}"
 
 
 def check_returns(network: Network, model: Model) -> None:

@@ -149,9 +149,11 @@ def test_files_that_were_loaded_stay_available(
 
 
 @pytest.fixture
-def own_task() -> str:
-    """A task that this process defines as a notebook does."""
+def own_task(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A task that this process defines as a notebook does, and forgets after the test."""
     name = "of_a_notebook"
+    built_in = dict(MODELS.items())
+    monkeypatch.setattr(MODELS, "_entries", built_in)
 
     def fit(run: gs.Run, *, width: int = 3) -> dict[str, float]:
         return {"score": width / 10}

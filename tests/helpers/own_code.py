@@ -1,4 +1,4 @@
-"""A project of a user's: a task that calls a script, and a model, in files that no package holds."""
+"""Projects of a user's: tasks and a model, in files that no package holds."""
 
 from __future__ import annotations
 
@@ -37,31 +37,45 @@ from gensweep import Grid, Sweep
 tiny = {{"count": 60, "filters": 2, "steps": 2, "epochs": 1, "batch_size": 16}}
 SWEEP = Sweep(
     "mine",
-    [Grid("walk", step=[1.0, 2.0], epochs={epochs}), Grid("diffusion", **tiny)],
+    [
+        Grid("walk", step=[1.0, 2.0], epochs={epochs}),
+        Grid("diffusion", **tiny),{more}
+    ],
     seeds=2,
-    uses=["walk.py", "model.py"],
+    uses={uses},
 )
 """
 
+DIGITS = """
+    Grid("digits_mlp", width=[8, 16], lr=[0.01, 0.1], epochs=3),"""
 
-def write_project(folder: Path, *, epochs: int = 3, seconds: float = 0.0) -> Path:
+
+def write_project(
+    folder: Path, *, epochs: int = 3, seconds: float = 0.0, has_digits: bool = False
+) -> Path:
     """Write the project into a new folder, and return its sweep file.
 
     Args:
         folder: where to write.
-        epochs: of the task.
-        seconds: of each epoch of the task.
+        epochs: of the task that calls a script.
+        seconds: of each epoch of this task.
+        has_digits: whether the task on digits is a part of the sweep.
     """
     folder.mkdir(parents=True)
     (folder / "walk.py").write_text(TASK)
     (folder / "step.sh").write_text(SCRIPT.format(seconds=seconds))
     for name in ("model.py", "network.py"):
         shutil.copy(EXAMPLES / "diffusion" / name, folder)
+    uses = ["walk.py", "model.py"]
+    if has_digits:
+        shutil.copy(EXAMPLES / "digits_mlp.py", folder)
+        uses.append("digits_mlp.py")
     sweep = folder / "mine.py"
-    sweep.write_text(SWEEP.format(epochs=epochs))
+    more = DIGITS if has_digits else ""
+    sweep.write_text(SWEEP.format(epochs=epochs, more=more, uses=uses))
     return sweep
 
 
 def list_points(sweep: Path) -> list[Point]:
-    """Return the points of the sweep: four of the task, and then two of the model."""
+    """Return the points of the sweep: four of the task, two of the model, and those of the digits."""
     return read_sweep(sweep).points()

@@ -49,14 +49,14 @@ def hosts(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert lab("down").returncode == 0
 
 
-def enter(host: str, command: str) -> str:
+def enter(host: str, command: str, seconds: float = 240) -> str:
     """Run a command line in a host; returns what it said, and prints that with the seconds it took.
 
     Raises:
         AssertionError: it failed.
     """
     start = time.monotonic()
-    ended = lab("enter", host, "bash", "-c", command)
+    ended = lab("enter", host, "bash", "-c", command, seconds=seconds)
     print(f"--- {time.monotonic() - start:.1f} s on {host}: {command}\n{ended.stdout[-3000:]}")
     assert ended.returncode == 0, ended.stdout
     return ended.stdout
