@@ -142,7 +142,8 @@ def test_own_code_with_results_in_a_bucket_outlives_a_host(shared: Path, tmp_pat
     assert later and min(later) >= before, "resumed, on another host"
     plain = tmp_path / "plain"
     (sweep.parent / "step.sh").write_text("#!/bin/sh\necho 0\n")
-    ended = call(sweep, "--local", "--results", plain)
+    # In packs, too: a lane sums in another order than a training alone.
+    ended = call(sweep, "--local", "--pack", "2", "--results", plain)
     assert ended.code == 0, ended.error
     in_bucket = records(shared / "copy")
     assert len(in_bucket) == 14

@@ -84,7 +84,9 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     ended = call("check", tmp_path / "odd.py")
     lines = ended.out.splitlines()
     assert ended.code == 1
-    assert any(line.startswith("FAIL odd: this does not hold: a resumed training") for line in lines)
+    assert any(
+        line.startswith("FAIL odd: this does not hold: a resumed training") for line in lines
+    )
     assert any(line.startswith("FAIL odd: idle=2 changes no number") for line in lines)
     assert any(line.startswith("FAIL odd: validation/m is 1.5, above 1") for line in lines)
     assert any(line.startswith("note odd: the seed changes nothing") for line in lines)
