@@ -80,6 +80,8 @@ def test_two_workers_of_ray_give_the_search_of_one_process_whoever_is_killed(
         assert ended(killed) == -signal.SIGKILL
     output.unlink()
     with other(command_line, command, tmp_path) as process:
-        wait_until(lambda: kill_worker(root), process, output)
+        # On a fast machine, all trials may be over before one is seen.
+        while process.is_alive() and not kill_worker(root):
+            time.sleep(0.02)
         assert ended(process, WAIT_SECONDS) == 0, output.read_text()
     assert read_search(root) == read_search(tmp_path / "alone")
