@@ -9,7 +9,7 @@ import typer
 from gensweep.cli.completion import complete_sweep
 from gensweep.cli.options import Root
 from gensweep.core.errors import UserError
-from gensweep.ledger.sweep_folder import find_sweep_folder
+from gensweep.ledger.sweep_folder import find_sweep_folders
 from gensweep.system.terminal import Console
 
 app = typer.Typer()
@@ -63,7 +63,7 @@ def collect_command(
     )
 
     console = Console()
-    paths = [find_sweep_folder(folder, results) for folder in folders]
+    paths = find_sweep_folders(folders, results)
     # Two spellings of one folder are one sweep.
     unique = list({canonical_uri(path): path for path in paths}.values())
     if every is not None and not watching:

@@ -10,7 +10,7 @@ import typer
 
 from gensweep.cli.options import Root, parse_pairs
 from gensweep.core.errors import UserError
-from gensweep.ledger.sweep_folder import find_sweep_folder
+from gensweep.ledger.sweep_folder import find_sweep_folders
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 
@@ -123,7 +123,7 @@ def paper_command(
 
     if "://" in str(out) or str(out).startswith(("s3:", "gs:")):
         raise UserError(f"--out {out}: a paper is written to a local folder")
-    paths = [find_sweep_folder(sweep, results) for sweep in sweeps]
+    paths = find_sweep_folders(sweeps, results)
     # Two spellings of one folder are one sweep.
     unique = {canonical_uri(path): path for path in paths}
     options = KitOptions(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gensweep.cli.options import Root, Verbose
-from gensweep.ledger.sweep_folder import find_sweep_folder
+from gensweep.ledger.sweep_folder import find_sweep_folders
 from gensweep.system.terminal import Console
 
 app = typer.Typer()
@@ -60,7 +60,7 @@ def sync_command(
     """
     from gensweep.tracking.sync import sync
 
-    paths = [find_sweep_folder(folder, results) for folder in folders]
+    paths = find_sweep_folders(folders, results)
     is_complete = sync(
         paths, Console(), wandb_project, wandb_entity, dry, timeout
     )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+from gensweep.ledger.plugin_sources import PLUGINS
+from gensweep.ledger.point_files import POINTS
+
+_NO_SWEEPS = {POINTS, PLUGINS, "report.html"}
+"""What a results root has beside the folders of its sweeps."""
 
 
 def find_sweep_folder(text: str, results: str) -> str:
@@ -29,6 +36,24 @@ def find_sweep_folder(text: str, results: str) -> str:
     if is_name and ("://" in results or (Path(results) / text).is_dir()):
         return join_root(results, text)
     return text
+
+
+def find_sweep_folders(texts: Iterable[str], results: str) -> list[str]:
+    """Return the folders or URIs of several sweeps.
+
+    A shell makes ``results/*`` the names of everything in a results root. Its points, plugins and
+    page are no sweeps and are left out if a sweep is named beside them.
+
+    Args:
+        texts: each as in `find_sweep_folder`.
+        results: the results root.
+
+    Raises:
+        SweepError: a sweep file is wrong.
+    """
+    paths = [find_sweep_folder(text, results) for text in texts]
+    sweeps = [path for path in paths if Path(path).name not in _NO_SWEEPS]
+    return sweeps or paths
 
 
 def join_root(results: str, name: str) -> str:

@@ -11,7 +11,7 @@ from runs import TINY, call, grid, write_sweep
 
 from gensweep.cli.init_sweep import EXAMPLE
 from gensweep.execute import resources
-from gensweep.ledger.sweep_folder import find_sweep_folder
+from gensweep.ledger.sweep_folder import find_sweep_folder, find_sweep_folders
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +68,16 @@ def test_a_sweep_is_found_by_folder_name_and_file(tmp_path: Path) -> None:
     assert find_sweep_folder("s3://bucket/layers", str(root)) == "s3://bucket/layers"
     assert find_sweep_folder("layers", "s3://bucket/") == "s3://bucket/layers"
     assert find_sweep_folder("no/such", str(root)) == "no/such", "the reader says what is wrong"
+
+
+def test_all_that_a_results_root_has_names_its_sweeps(tmp_path: Path) -> None:
+    """As `results/*` does in a shell."""
+    names = ["layers", "plugins", "points", "report.html", "splits"]
+    everything = [f"{tmp_path}/{name}" for name in names]
+    sweeps = [f"{tmp_path}/layers", f"{tmp_path}/splits"]
+    assert find_sweep_folders(everything, "results") == sweeps
+    alone = [f"{tmp_path}/points"]
+    assert find_sweep_folders(alone, "results") == alone, "the reader says that it is no sweep"
 
 
 def test_results_are_named_by_the_sweep_where_a_folder_is_asked_for(
