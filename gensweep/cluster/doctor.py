@@ -22,7 +22,7 @@ from gensweep.cluster.node_info import (
     collect_node_info,
     read_code_versions,
 )
-from gensweep.cluster.remedies import get_sync_hint
+from gensweep.cluster.remedies import NodeError, get_sync_hint
 from gensweep.core.errors import GensweepError, ResultsError
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.store_check import check_store
@@ -93,6 +93,8 @@ def examine_nodes(
     for node, info in answers.items():
         if isinstance(info, GensweepError):
             remedy = f"`ray status`, or {get_sync_hint()}"
+            if isinstance(info, NodeError):
+                remedy = "`ray status` shows the nodes of the cluster"
             findings.append(
                 Finding(node, "answer", FAILED, str(info), remedy)
             )

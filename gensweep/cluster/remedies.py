@@ -1,8 +1,14 @@
-"""The remedy for nodes that run other code than the driver: it depends on who started Ray."""
+"""Remedies for nodes that run other code than the driver, or on which nothing starts."""
 
 from __future__ import annotations
 
 import os
+
+from gensweep.core.errors import GensweepError
+
+
+class NodeError(GensweepError):
+    """No actor starts on a node; the message says why, and what to do."""
 
 
 def get_sync_hint() -> str:

@@ -21,6 +21,7 @@
     │   ├── TaskError                  a task that breaks a rule (trial)
     │   ├── NetworkError               a user's network returns what it must not (trial)
     │   ├── ProcessDiedError           a point whose attempts ended their processes (trial)
+    │   ├── NodeError                  a node on which no actor starts (cluster)
     │   └── RayDiedError               a process that Ray needs has ended
     ├── OSError
     │   ├── StoreError                 a results root that does not answer

@@ -15,6 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.cluster import doctor
 from gensweep.cluster.findings import require_ready
+from gensweep.cluster.remedies import NodeError
 from gensweep.core.errors import GensweepError
 from gensweep.execute.ray_start_errors import explain_failed_actor
 from gensweep.ledger.stores import Store
@@ -93,7 +94,7 @@ def _get_answer(call: Any) -> Any:
     try:
         return ray.get(call)
     except RayActorError as error:
-        return GensweepError(explain_failed_actor(str(error)))
+        return NodeError(explain_failed_actor(str(error)))
     except RayError as error:
         return GensweepError(get_last_line(error))
     except Exception as error:

@@ -22,6 +22,7 @@ from runs import call, grid, write_sweep
 from gensweep.cluster import doctor, node_info, ray_address
 from gensweep.cluster import findings as findings_module
 from gensweep.cluster.findings import FAILED, NOTE, OK, Finding
+from gensweep.cluster.remedies import NodeError
 from gensweep.core.errors import CodeMismatchError, GensweepError, UserError
 from gensweep.ledger.stores import Store
 
@@ -209,6 +210,17 @@ def test_a_root_that_a_node_may_not_use_is_a_fault_of_the_node(tmp_path: Path) -
         "a": (f"--results {path}: {path} is a file, not a folder", GRANT),
         "b": ("[Errno 28] No space left on device", GRANT),
     }
+
+
+def test_a_node_where_nothing_starts_needs_no_update(tmp_path: Path) -> None:
+    reason = "the token must be the same on both sides"
+
+    def refuse(function: Node, *arguments: Any) -> Any:
+        return NodeError(reason)
+
+    findings = doctor.examine_nodes(Store(tmp_path), asking(a=refuse))
+    remedy = "`ray status` shows the nodes of the cluster"
+    assert findings == [Finding("a", "answer", FAILED, reason, remedy)]
 
 
 def test_a_node_that_is_too_slow_removes_what_it_wrote(tmp_path: Path) -> None:
