@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from gensweep.core.errors import UserError
 from gensweep.core.registry import (
@@ -140,6 +142,12 @@ def locate_error(error: BaseException, plugin: Plugin) -> str:
         if name:
             position = f"{name}:{frame.lineno}"
     return position
+
+
+def locate_function(function: Any) -> str:
+    """Return the file and the line where a function begins, for messages."""
+    code = inspect.unwrap(function).__code__
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
 def find_user_line(error: BaseException) -> str | None:

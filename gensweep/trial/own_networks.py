@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +18,7 @@ from gensweep.nn.base_network import (
     Outputs,
     Samples,
 )
+from gensweep.plugins.loader import locate_function
 
 
 class NetworkError(GensweepError):
@@ -33,9 +32,7 @@ class NetworkError(GensweepError):
         super().__init__(message)
         self.position = ""
         if method is not None:
-            code = inspect.unwrap(method).__code__
-            file = Path(code.co_filename).name
-            self.position = f"{file}:{code.co_firstlineno}"
+            self.position = locate_function(method)
 
 
 def check_returns(network: Network, model: Model) -> None:

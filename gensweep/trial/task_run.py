@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +17,7 @@ from gensweep.core.errors import (
 from gensweep.core.run import Run
 from gensweep.core.task import Task
 from gensweep.ledger.point_files import CHECKPOINT
+from gensweep.plugins.loader import locate_function
 from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import Stopped, raise_if_stopped
@@ -112,7 +111,7 @@ class TaskRun(Run):
                 self._attempt.point.model, result, self._config.metrics
             )
         except TaskError as error:
-            error.position = self._locate_function()
+            error.position = locate_function(self._config.function)
             raise
         if not self.progress.epoch:
             # The function trains by itself, and is over.
@@ -149,11 +148,6 @@ class TaskRun(Run):
                     raise
                 # Such as asyncio's CancelledError, which no caller expects.
                 raise TaskError(f"{type(error).__name__}: {error}") from error
-
-    def _locate_function(self) -> str:
-        """Return the file and the line where the function begins."""
-        code = inspect.unwrap(self._config.function).__code__
-        return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
     # --- what the function calls
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from picture_bytes import LOSSLESS, NOISE, encoded, one_row, png, row_of, tiff
+from picture_bytes import LOSSLESS, NOISE, encoded, join_tiff, one_row, png, row_of, tiff
 from PIL import Image
 
 from gensweep.data._pictures import (
@@ -224,14 +224,7 @@ def planar(
         entries += struct.pack(
             f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values or places)
         ) + packed.ljust(4, b"\0")
-    signature = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
-    return (
-        signature
-        + struct.pack(f"{order}H", len(tags))
-        + entries
-        + struct.pack(f"{order}I", 0)
-        + data
-    )
+    return join_tiff(order, len(tags), entries, data)
 
 
 class TestWhatPillowMisreads:

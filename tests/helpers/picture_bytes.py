@@ -55,11 +55,12 @@ def tiff(
     tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric)]
     tags += [(273, start), (277, 1), (278, 1), (279, len(data)), (339, sample)]
     entries = b"".join(struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    return join_tiff(order, len(tags), entries, data)
+
+
+def join_tiff(order: str, count: int, entries: bytes, data: bytes) -> bytes:
+    """A TIFF file of ``count`` entries, which are packed, and of what they point to."""
     signature = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
     return (
-        signature
-        + struct.pack(f"{order}H", len(tags))
-        + entries
-        + struct.pack(f"{order}I", 0)
-        + data
+        signature + struct.pack(f"{order}H", count) + entries + struct.pack(f"{order}I", 0) + data
     )

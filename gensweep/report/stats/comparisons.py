@@ -13,14 +13,9 @@ from gensweep.core.roles import Role
 from gensweep.report.stats.agreement import build_question
 from gensweep.report.stats.axes import DEPTH
 from gensweep.report.stats.blocks import select_block
-from gensweep.report.stats.contrasts import (
-    compute_rank_biserial,
-    estimate_contrast,
-)
 from gensweep.report.stats.findings import (
     YES,
     Finding,
-    add_test,
     describe_basis,
     format_number,
     format_test,
@@ -28,6 +23,7 @@ from gensweep.report.stats.findings import (
     start_finding,
 )
 from gensweep.report.stats.one_way import compare_cells
+from gensweep.report.stats.paired import add_paired_test, estimate_difference
 from gensweep.report.stats.runs import Run, Runs
 from gensweep.system.text import pluralize
 
@@ -180,10 +176,7 @@ def _compare_on(
     if not sign:
         answer = f"{metric} declares no direction: neither larger nor smaller is better."
         return replace(finding, answer=answer)
-    weights = np.array(
-        [1.0 if level == first else -1.0 for level in block.levels]
-    )
-    contrast = estimate_contrast(block.values, weights)
+    contrast = estimate_difference(block, first)
     advantages = _list_advantages(rows, models, sign)
     wins = sum(value > 0 for value in advantages)
     answer = (
@@ -191,15 +184,10 @@ def _compare_on(
         f"{format_test(contrast)}; {first} is better in {wins} of "
         f"{pluralize(len(advantages), 'pair')} of one depth and seed. {describe_basis(finding)}"
     )
-    finding = replace(
-        finding,
-        answer=answer,
-        estimate_name=f"mean difference of {metric}, {first} minus {second}",
-        effect=compute_rank_biserial(advantages),
-        effect_name=f"rank-biserial correlation, positive where {first} is better",
+    finding = replace(finding, answer=answer)
+    return add_paired_test(
+        finding, contrast, advantages, runs, models, metric
     )
-    margin = runs.results.sweep.margin.get(metric, np.nan)
-    return add_test(finding, contrast, sign, "paired difference", margin)
 
 
 def _list_advantages(

@@ -7,20 +7,18 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.stats.blocks import Block, select_block
-from gensweep.report.stats.contrasts import (
-    compute_rank_biserial,
-    estimate_contrast,
-)
 from gensweep.report.stats.findings import (
     Finding,
-    add_test,
     describe_basis,
     format_test,
     start_finding,
+)
+from gensweep.report.stats.paired import (
+    add_paired_test,
+    compute_weights,
+    estimate_difference,
 )
 from gensweep.report.stats.runs import Run, Runs
 from gensweep.report.stats.search_cost import list_steps
@@ -81,10 +79,8 @@ def _test(
 ) -> Finding:
     """Return the finding about two selected trials that have fresh seeds in common."""
     first, second = pair
-    # Levels are sorted by name.
-    signs = [1.0 if level == first else -1.0 for level in block.levels]
-    weights = np.array(signs)
-    contrast = estimate_contrast(block.values, weights)
+    weights = compute_weights(block, first)
+    contrast = estimate_difference(block, first)
     finding = start_finding(question, block)
     # A metric that decides a search has a direction.
     sign = runs.get_sign(metric)
@@ -97,15 +93,8 @@ def _test(
         f"of {pluralize(len(advantages), 'seed')}. {costs} Each searched once, so this is about "
         f"the two trials, not about the methods. {describe_basis(finding)}"
     )
-    finding = replace(
-        finding,
-        answer=answer,
-        estimate_name=f"mean difference of {metric}, {first} minus {second}",
-        effect=compute_rank_biserial(advantages),
-        effect_name=f"rank-biserial correlation, positive where {first} is better",
-    )
-    margin = runs.results.sweep.margin.get(metric, np.nan)
-    return add_test(finding, contrast, sign, "paired difference", margin)
+    finding = replace(finding, answer=answer)
+    return add_paired_test(finding, contrast, advantages, runs, pair, metric)
 
 
 def _list_rows(
