@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import stat
 import zlib
@@ -80,20 +81,25 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
         FileNotFoundError: there is none.
         CheckpointError: the file is damaged, or is of another point or format.
     """
-    if not _is_intact(path):
-        raise CheckpointError(
-            f"{path} cannot be read: it was cut short or changed"
-        )
-    try:
-        saved = torch.load(path, map_location=device, weights_only=True)
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    # One opened file for all steps: another host may put a newer checkpoint under the same name.
+    with _open_without_waiting(path) as file:
+        if not _is_intact(file):
+            raise CheckpointError(
+                f"{path} cannot be read: it was cut short or changed"
+            )
+        file.seek(0)
+        try:
+            saved = torch.load(file, map_location=device, weights_only=True)
+        except (
+            RuntimeError,
+            EOFError,
+            ValueError,
+            KeyError,
+            pickle.UnpicklingError,
+        ) as error:
+            raise CheckpointError(
+                f"{path} cannot be read: {error}"
+            ) from error
     is_dict = isinstance(saved, dict)
     if (
         not is_dict
@@ -104,22 +110,23 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
     return saved["state"]
 
 
-def _is_intact(path: Path) -> bool:
+def _open_without_waiting(path: Path) -> BinaryIO:
+    """Open a file to read; for a pipe, do not wait for somebody who writes to it."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+
+
+def _is_intact(file: BinaryIO) -> bool:
     """Return whether the checksum at the end of a file is right."""
     # PyTorch itself accepts changed numbers in silence, and fails in a dozen ways on other damage.
-    status = path.stat()
+    status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        # To read a pipe would be to wait for somebody who writes to it.
         return False
     remaining = status.st_size - _CRC_BYTES
     crc = 0
-    with path.open("rb") as file:
-        while remaining > 0:
-            chunk = file.read(min(_CHUNK_BYTES, remaining))
-            if not chunk:
-                break
-            crc = zlib.crc32(chunk, crc)
-            remaining -= len(chunk)
-        return remaining == 0 and file.read() == crc.to_bytes(
-            _CRC_BYTES, "big"
-        )
+    while remaining > 0:
+        chunk = file.read(min(_CHUNK_BYTES, remaining))
+        if not chunk:
+            break
+        crc = zlib.crc32(chunk, crc)
+        remaining -= len(chunk)
+    return remaining == 0 and file.read() == crc.to_bytes(_CRC_BYTES, "big")
