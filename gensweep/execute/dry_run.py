@@ -240,7 +240,7 @@ def _print_memory(
     report: PlanReport, work: LocalWork, options: RunOptions, console: Console
 ) -> None:
     """Print what the largest trial needs, and if memory allows fewer trials than cores do."""
-    print_line(console, f"{work.budget.describe_largest(work.packs)}.")
+    print_line(console, f"{work.budget.describe_largest(work.largest)}.")
     if options.is_on_cluster or report.refusals:
         return
     if report.parallel_trials < work.limit:

@@ -99,16 +99,18 @@ class MemoryBudget:
         all_lanes = estimate_memory_bytes(first, self.device, lanes)
         return need + all_lanes - one_lane
 
+    def select_largest(self, packs: Iterable[Pack], limit: int) -> list[Pack]:
+        """Return the ``limit`` packs that take the most memory, the largest first."""
+
+        def get_size(pack: Pack) -> tuple[int, str]:
+            # The cell decides between equal packs, so that messages do not depend on the order.
+            return self._estimate_bytes(pack), pack.points[0].cell
+
+        return heapq.nlargest(limit, packs, key=get_size)
+
     def find_largest(self, packs: Iterable[Pack]) -> Pack:
-        """Return the pack that takes the most memory."""
-        # The cell decides between equal packs, so that messages do not depend on the order.
-        return max(
-            packs,
-            key=lambda pack: (
-                self._estimate_bytes(pack),
-                pack.points[0].cell,
-            ),
-        )
+        """Return the pack that takes the most memory, of at least one."""
+        return self.select_largest(packs, 1)[0]
 
     def describe(self, pack: Pack) -> str:
         """Return the memory that a pack takes, in words."""

@@ -121,6 +121,7 @@ class LocalWork:
 
     Attributes:
         packs: the trials.
+        largest: those that take the most memory, as many as may run at once.
         limit: number of trials at once that there are cores or GPUs for.
         parallel: number of trials at once that also fit into memory.
         budget: the memory of the trials and of this machine.
@@ -129,6 +130,7 @@ class LocalWork:
     """
 
     packs: list[Pack]
+    largest: list[Pack]
     limit: int
     parallel: int
     budget: MemoryBudget
@@ -190,7 +192,7 @@ def make_plan_report(
     if plan.todo:
         report.refusals += _list_refusals(name, ledger, options)
         report.time = _estimate_time(plan, work, rates, shapes)
-        largest = work.budget.find_largest(work.packs)
+        largest = work.largest[0]
         report.memory_bytes = work.budget.compute_required_bytes(largest)
         report.refusals += _list_memory_refusals(work, options)
     return report, work
@@ -249,10 +251,12 @@ def _plan_local_work(
         budget = make_memory_budget(plan, rates, options)
     packs = make_local_packs(plan, options, budget)
     limit = min(count_parallel_trials(plan, options), max(1, len(packs)))
+    # All questions about memory are about these few; a plan may have 100,000 packs.
+    largest = budget.select_largest(packs, limit)
     parallel = limit
     if not options.is_on_cluster:
-        parallel = max(1, budget.count_fitting(packs, limit))
-    return LocalWork(packs, limit, parallel, budget, options, choice)
+        parallel = max(1, budget.count_fitting(largest, limit))
+    return LocalWork(packs, largest, limit, parallel, budget, options, choice)
 
 
 def _list_unusable_data(points: list[Point]) -> list[str]:
@@ -287,7 +291,7 @@ def _list_memory_refusals(work: LocalWork, options: RunOptions) -> list[str]:
         return []
     requested = None if options.local else options.resources.max_concurrent
     try:
-        work.budget.check(work.packs, work.limit, requested)
+        work.budget.check(work.largest, work.limit, requested)
     except UserError as error:
         return [str(error)]
     return []
