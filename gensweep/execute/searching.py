@@ -87,31 +87,18 @@ class Searcher:
         """
         if not self.has_searches:
             return self._sweep
-        store, name = self._ledger.store, self._sweep.name
+        store = self._ledger.store
         while True:
             raise_if_stopped()
             try:
-                with Claim(store, name, Process.get_current()) as claim:
-                    log = read_search_log(store, name)
-                    self._replay(log, may_ask=True)
-                    entries = {
-                        replay.search.name: replay.describe()
-                        for replay in self.replays
-                    }
-                    with claim.lock_for_writing():
-                        if any(
-                            self._is_replaced(key, info)
-                            for key, info in log.items()
-                        ):
-                            store.write_json(
-                                f"{name}/{REPLACED_LOG}", _dump(log)
-                            )
-                        write_search_log(store, name, entries)
-                break
+                with Claim(
+                    store, self._sweep.name, Process.get_current()
+                ) as claim:
+                    self._ask_and_write(claim)
+                return self._add_points()
             except (ClaimedError, LostClaimError):
                 # Another run asks now, which takes a moment.
                 time.sleep(store.poll_seconds)
-        return self._add_points()
 
     def give_up(self, plan: Plan) -> None:
         """Note the points of a plan that were not trained, although it was tried.
@@ -190,6 +177,22 @@ class Searcher:
         return any(len(search.levels) > 1 for search in self._sweep.searches)
 
     # --- inside
+
+    def _ask_and_write(self, claim: Claim) -> None:
+        """Ask for points, and write the log; nobody else does so while the claim holds."""
+        store, name = self._ledger.store, self._sweep.name
+        log = read_search_log(store, name)
+        self._replay(log, may_ask=True)
+        entries = {
+            replay.search.name: replay.describe() for replay in self.replays
+        }
+        has_replaced = any(
+            self._is_replaced(key, info) for key, info in log.items()
+        )
+        with claim.lock_for_writing():
+            if has_replaced:
+                store.write_json(f"{name}/{REPLACED_LOG}", _dump(log))
+            write_search_log(store, name, entries)
 
     def _replay(
         self, log: Mapping[str, SearchInfo], *, may_ask: bool
