@@ -21,28 +21,25 @@ SWEEP = """
 from gensweep import Confirm, Log, Search, Sweep
 
 
-def search(name, seed, trials):
+def search(name, seed):
     return Search(
-        "text_to_text", metric="loss", method="random", trials=trials, rungs=[], seed=seed,
+        "text_to_text", metric="loss", method="random", trials=2, rungs=[], seed=seed,
         name=name, confirm=Confirm(best=1, seeds=3), epochs=1, hidden=8, train_fraction=0.02,
         lr=Log(1e-4, 1e-1),
     )
 
 
-SWEEP = Sweep("tiny", search=[search("one", 0, 2), search("two", 5, {trials})])
+SWEEP = Sweep("tiny", search=[search("one", 0), search("two", 5)])
 """
-
-
-def train(folder: Path, trials: int) -> Results:
-    (folder / "tiny.py").write_text(SWEEP.replace("{trials}", str(trials)))
-    ended = call(folder / "tiny.py", "--results", folder / "results", "--local")
-    assert ended.code == 0, ended.out + ended.error
-    return load(folder / "results" / "tiny")
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return train(tmp_path_factory.mktemp("searches"), 2)
+    folder: Path = tmp_path_factory.mktemp("searches")
+    (folder / "tiny.py").write_text(SWEEP)
+    ended = call(folder / "tiny.py", "--results", folder / "results", "--local")
+    assert ended.code == 0, ended.out + ended.error
+    return load(folder / "results" / "tiny")
 
 
 def ask(results: Results) -> Finding:
@@ -87,8 +84,11 @@ def test_what_cannot_be_compared_says_why(results: Results) -> None:
     assert not list(compare_searches(Runs(replace(results, searches={"one": one, "two": other}))))
 
 
-def test_searches_of_unequal_cost_are_named(tmp_path: Path) -> None:
-    finding = ask(train(tmp_path, 3))
+def test_searches_of_unequal_cost_are_named(results: Results) -> None:
+    one, two = results.searches.values()
+    third = two.trials[1].model_copy(update={"number": 2})
+    longer = two.model_copy(update={"trials": [*two.trials, third]})
+    finding = ask(replace(results, searches={"one": one, "two": longer}))
     assert (
         "The cost is not equal: the trials of one took 2 epochs, those of two 3." in finding.answer
     )
