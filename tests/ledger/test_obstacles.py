@@ -57,23 +57,26 @@ def test_folders_and_links_to_folders_are_accepted(tmp_path: Path) -> None:
     assert not list(remote.iterdir())
 
 
-@pytest.mark.parametrize(
-    "name", ["record.json", "claim.json", ".lock", "checkpoint.pt", "weights.pt", "history.csv"]
-)
 def test_a_folder_in_place_of_a_point_s_file_is_named_before_its_training(
-    name: str, tmp_path: Path, trained: Counter[int]
+    tmp_path: Path, trained: Counter[int]
 ) -> None:
-    root = tmp_path / "results"
-    obstacle = root / "points" / t2t().id / name
-    obstacle.mkdir(parents=True)
+    """One point for each of its files, and one without an obstacle."""
+    names = ["record.json", "claim.json", ".lock", "checkpoint.pt", "weights.pt", "history.csv"]
+    root, free = tmp_path / "results", len(names)
+    obstacles = [root / "points" / t2t(seed).id / name for seed, name in enumerate(names)]
+    for obstacle in obstacles:
+        obstacle.mkdir(parents=True)
     options = ("--local", "--results", root)
-    file = write_sweep(tmp_path, seeds=2)
+    file = write_sweep(tmp_path, seeds=free + 1)
     ended = call(file, *options)
     assert ended.code == 1 and "Traceback" not in ended.out + ended.error
-    assert f"{obstacle}: should be a file, but is a folder" in ended.out
-    assert dict(trained) == {1: 2}, "the other point is trained, this one is not"
-    obstacle.rmdir()
-    assert call(file, *options).code == 0 and dict(trained) == {1: 2, 0: 2}
+    for obstacle in obstacles:
+        assert f"{obstacle}: should be a file, but is a folder" in ended.out
+    assert dict(trained) == {free: 2}, "the other point is trained, these are not"
+    for obstacle in obstacles:
+        obstacle.rmdir()
+    assert call(file, *options).code == 0
+    assert dict(trained) == dict.fromkeys(range(free + 1), 2)
 
 
 @pytest.mark.parametrize("name", ["", "samples"])
