@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gensweep.core.data_source import Data as Dataset
-    from gensweep.core.dataset import DatasetArrays, split_rows
+    from gensweep.core.dataset import DatasetArrays
     from gensweep.core.declare import dataset, model, param
     from gensweep.core.model import Model
     from gensweep.core.registries import register_figure as figure
     from gensweep.core.registries import register_metric as metric
     from gensweep.core.registries import register_table as table
     from gensweep.core.run import Range, Run
+    from gensweep.core.split_checks import split_rows
     from gensweep.core.task import task
     from gensweep.execute.run_sweep import dry_run, run
     from gensweep.inspect.check import check
@@ -123,7 +124,7 @@ _MODULES = {
     "model": "gensweep.core.declare",
     "param": "gensweep.core.declare",
     "run": "gensweep.execute.run_sweep",
-    "split_rows": "gensweep.core.dataset",
+    "split_rows": "gensweep.core.split_checks",
     "table": "gensweep.core.registries:register_table",
     "task": "gensweep.core.task",
     "use": "gensweep.plugins.use",

@@ -23,7 +23,8 @@ from gensweep.ledger.point_files import LOCK
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system import processes
 from gensweep.system.processes import Process, Watch
-from gensweep.system.storage import NotRegularFileError, parse_json
+from gensweep.system.regular_files import NotRegularFileError
+from gensweep.system.storage import parse_json
 
 log = logging.getLogger(__name__)
 CLAIM = "claim.json"

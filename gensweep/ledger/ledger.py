@@ -32,7 +32,8 @@ from gensweep.ledger.state import (
 )
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
-from gensweep.system.storage import Content, NotRegularFileError
+from gensweep.system.regular_files import NotRegularFileError
+from gensweep.system.storage import Content
 
 log = logging.getLogger(__name__)
 REPLACED = ".replaced"

@@ -28,13 +28,8 @@ from gensweep.ledger.mirror import (
     make_temporary_mirror,
 )
 from gensweep.ledger.stores import Entry, Store
-from gensweep.system.storage import (
-    MAX_FILE_BYTES,
-    Content,
-    NotRegularFileError,
-    convert_to_bytes,
-    write_atomic,
-)
+from gensweep.system.regular_files import MAX_FILE_BYTES, NotRegularFileError
+from gensweep.system.storage import Content, convert_to_bytes, write_atomic
 
 if TYPE_CHECKING:
     from pyarrow import fs

@@ -7,7 +7,8 @@ import os
 from gensweep.ledger.mirror import is_current_copy
 from gensweep.ledger.remote_stores import RemoteStore
 from gensweep.ledger.stores import Entry, Store
-from gensweep.system.storage import MAX_FILE_BYTES, write_atomic
+from gensweep.system.regular_files import MAX_FILE_BYTES
+from gensweep.system.storage import write_atomic
 
 
 class Snapshot(RemoteStore):

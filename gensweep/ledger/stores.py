@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gensweep.core.errors import ResultsError
+from gensweep.system.regular_files import MAX_FILE_BYTES, read_file
 from gensweep.system.storage import (
-    MAX_FILE_BYTES,
     Content,
     format_json,
     lock_file,
-    read_file,
     write_atomic,
 )
 

@@ -17,6 +17,8 @@ import numpy as np
 from gensweep.core.data_source import DataSource
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
+from gensweep.prepare.array_checks import check_arrays
+from gensweep.prepare.own_code import identify_own_code
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
 from gensweep.system.naming import make_visible
 from gensweep.system.signals import raise_if_stopped
@@ -48,7 +50,8 @@ def load_arrays(data: DataSource) -> DatasetArrays:
     written, building costs time at the next run, and nothing else.
 
     Raises:
-        DataError: the files for the arrays are missing or damaged.
+        DataError: the files for the arrays are missing or damaged, or the dataset built what cannot
+            be trained on.
     """
     path = get_entry_path(data)
     arrays = _read_or_build(data, path)
@@ -75,12 +78,12 @@ def _read_or_build(data: DataSource, path: Path) -> DatasetArrays:
             log.warning(
                 "the arrays of %s are not cached: %s", data.name, error
             )
-            return data.prepare()
+            return check_arrays(data, data.prepare())
         # Another process may have built them while this one waited for the lock.
         cached = _read(path, logging.DEBUG)
         if cached is not None:
             return cached
-        built = data.prepare()
+        built = check_arrays(data, data.prepare())
         # A decoder may have lost the exception of a signal, and skipped a picture.
         raise_if_stopped()
         try:
@@ -100,7 +103,8 @@ def get_entry_path(data: DataSource) -> Path:
     """Return the file of the cache that lists the arrays of a dataset; it need not exist.
 
     Its name depends on everything that the arrays depend on: parameters (with the content of the
-    user's files), the code that builds them, and the libraries that draw and decode.
+    user's files), the code that builds them, also that of a user's dataset, and the libraries that
+    draw and decode.
     """
     identity = {
         "schema": SCHEMA,
@@ -108,6 +112,9 @@ def get_entry_path(data: DataSource) -> Path:
         "numerics": data.numerics,
         "built_by": _describe_builders(),
     }
+    own_code = identify_own_code(type(data))
+    if own_code:
+        identity["own_code"] = own_code
     text = json.dumps([data.name, identity], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return get_cache_root() / "prepared" / f"{data.name}-{digest[:16]}.json"

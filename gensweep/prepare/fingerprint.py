@@ -121,7 +121,9 @@ class Source:
             scheme is not None and scheme.default is not None and not colon
         )
         if scheme is None or not (path or is_default):
-            raise ValueError(f"{text!r} is none of {self}")
+            raise ValueError(
+                f"{text!r} is none of {self}{self._suggest(text)}"
+            )
         # A process reads the data once, so that it means the same content during a complete run.
         if text not in _pinned_texts:
             try:
@@ -134,6 +136,22 @@ class Source:
             ) as error:  # expanduser: no home folder for `~nobody`
                 raise ValueError(f"{text}: {error}") from error
         return _pinned_texts[text]
+
+    def _suggest(self, text: str) -> str:
+        """Return what to write for a path without a scheme; nothing for other text."""
+        path = os.path.expanduser(text)
+        if os.path.isdir(path):
+            placeholder = "DIR"
+        elif os.path.isfile(path) or (os.sep in text and Path(text).suffix):
+            placeholder = "FILE"
+        else:
+            return ""
+        names = [
+            f"{scheme.name}:{text}"
+            for scheme in self.schemes.values()
+            if scheme.placeholder == placeholder
+        ]
+        return f"; write {names[0]!r}" if names else ""
 
 
 def pin_to_content(scheme: Scheme, path: Path | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import FetchError
 from gensweep.system.redaction import redact_secrets
+from gensweep.system.regular_files import read_file
 from gensweep.system.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -80,11 +81,7 @@ class _CutOffError(FetchError):
 
 def _read_local_file(path: Path, limit: int) -> bytes:
     try:
-        if path.stat().st_size > limit:
-            raise FetchError(
-                f"{path} is longer than {limit:,} bytes: not the expected file"
-            )
-        return path.read_bytes()
+        return read_file(path, limit)
     except OSError as error:
         raise FetchError(
             f"{path} cannot be read: {error.strerror}"

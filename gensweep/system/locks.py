@@ -8,11 +8,9 @@ for `DEAD_AFTER_SECONDS` of our clock.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import random
-import stat
 import threading
 import time
 import uuid
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from gensweep.system import processes
 from gensweep.system.processes import Process, Watch
+from gensweep.system.regular_files import read_file
 
 RENEWAL_SECONDS = 15.0
 """Time between two renewals of the file."""
@@ -142,12 +141,10 @@ def _read_content(path: Path) -> str | None:
     """Return the content of a file; None if there is none.
 
     Raises:
-        OSError: it cannot be read, or is not a regular file: a pipe would block forever.
+        OSError: it cannot be read, or is not a regular file.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_file(path).decode(errors="replace")
     except FileNotFoundError:
         return None
 
@@ -158,7 +155,7 @@ def _is_dead(content: str, watch: Watch) -> bool:
     is_expired = age > processes.DEAD_AFTER_SECONDS
     try:
         process = Process.from_dict(json.loads(content.split(" ", 2)[2]))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         # The file was just created, or its creator was killed before it wrote.
         return is_expired
     if process.is_local():

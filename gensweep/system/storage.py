@@ -8,13 +8,13 @@ import io
 import json
 import os
 import secrets
-import stat
 from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from gensweep.system.locks import lock_by_file
+from gensweep.system.regular_files import open_regular
 
 try:
     import fcntl
@@ -23,8 +23,6 @@ except ImportError:  # pragma: no cover - Windows
 
 
 Content = bytes | str | Callable[[BinaryIO], object]
-MAX_FILE_BYTES = 1 << 29
-"""The largest file that is read into memory; a sweep.json of 100,000 points is a fifth of it."""
 _UNSUPPORTED = {
     errno.EINVAL,
     errno.ENOSYS,
@@ -146,69 +144,6 @@ def make_private_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-class NotRegularFileError(OSError):
-    """A path is not a file that can be read: a pipe, a device, or far too large."""
-
-
-def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
-    """Return the content of a regular file. Anything else is not read: a pipe would block forever.
-
-    Args:
-        path: the file, or a link to it.
-        limit: the maximum size in bytes.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError: there is no such file.
-        NotRegularFileError: it is a pipe or a device, a link that leads to itself, or too large.
-        OSError: it is a folder, or cannot be read.
-    """
-    handle = _open_regular(path, os.O_RDONLY)
-    # Unbuffered: reading the complete file at once takes a third less time.
-    with open(handle, "rb", buffering=0) as file:
-        size = os.fstat(handle).st_size
-        if size > limit:
-            message = f"too large: {size:,} bytes, {limit:,} at most"
-            raise NotRegularFileError(errno.EFBIG, message, str(path))
-        return file.read()
-
-
-def _open_regular(path: str | Path, flags: int) -> int:
-    """Open a regular file; a pipe does not block, because nobody waits for its other end.
-
-    Raises:
-        NotRegularFileError: it is a pipe or a device, or a link that leads to itself.
-        OSError: it is a folder, or cannot be opened.
-    """
-    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        handle = os.open(path, flags, 0o666)
-    except ValueError as error:  # a zero byte, or a lone surrogate
-        raise NotRegularFileError(
-            errno.EINVAL, f"not the name of a file ({error})", repr(path)
-        ) from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise NotRegularFileError(
-                errno.ELOOP, os.strerror(errno.ELOOP), str(path)
-            ) from None
-        if (
-            error.errno == errno.ENXIO
-        ):  # a pipe that nobody reads, or a socket
-            raise NotRegularFileError(
-                errno.EINVAL, "not a regular file", str(path)
-            ) from None
-        raise
-    mode = os.fstat(handle).st_mode
-    if stat.S_ISREG(mode):
-        return handle
-    os.close(handle)
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(
-            errno.EISDIR, os.strerror(errno.EISDIR), str(path)
-        )
-    raise NotRegularFileError(errno.EINVAL, "not a regular file", str(path))
-
-
 def parse_json(content: bytes) -> Any:
     """Return the value of a JSON file that another program may have written.
 
@@ -278,7 +213,7 @@ def lock_file(path: Path) -> Generator[None]:
         OSError: the file can neither be created nor opened.
     """
     with contextlib.ExitStack() as stack:
-        handle = _open_regular(path, os.O_WRONLY | os.O_CREAT)
+        handle = open_regular(path, os.O_WRONLY | os.O_CREAT)
         file = stack.enter_context(open(handle, "wb", buffering=0))
         if not _flock(file.fileno()):
             file.close()  # some file systems cannot remove an open file

@@ -15,11 +15,8 @@ from gensweep.core.errors import GensweepError, LostClaimError, StoreError
 from gensweep.core.registries import MODELS
 from gensweep.ledger.point_files import ATTEMPT, POINTS
 from gensweep.sweep.point import Point
-from gensweep.system.storage import (
-    NotRegularFileError,
-    format_json,
-    parse_json,
-)
+from gensweep.system.regular_files import NotRegularFileError
+from gensweep.system.storage import format_json, parse_json
 from gensweep.trial.attempt import Attempt
 from gensweep.trial.course import CourseAttempt
 from gensweep.trial.outcomes import record_failure_of

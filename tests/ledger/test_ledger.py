@@ -38,7 +38,8 @@ from gensweep.sweep.point import Point
 from gensweep.system import processes
 from gensweep.system.locks import lock_by_file
 from gensweep.system.processes import DEAD_AFTER_SECONDS
-from gensweep.system.storage import NotRegularFileError, lock_file, write_atomic, write_json
+from gensweep.system.regular_files import NotRegularFileError
+from gensweep.system.storage import lock_file, write_atomic, write_json
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
 RECORD = Record(

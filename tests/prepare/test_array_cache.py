@@ -38,7 +38,7 @@ class Counted(Data):
         pictures = np.full((20, 3, 4, 4), self.shade, np.uint8)
         pictures[:, 0, 0, 0] = np.arange(20)
         return DatasetArrays(
-            rows={"picture": pictures, "glyphs": np.arange(20, dtype=np.int32)[:, None]},
+            rows={"picture": pictures, "glyphs": np.arange(20, dtype=np.int32)[:, None] % 2},
             split=split_rows(20, self.split_seed),
             banks={"shapes": np.arange(32, dtype=np.uint8).reshape(2, 4, 4)},
             lookups={"seen": ("glyphs", "shapes")},

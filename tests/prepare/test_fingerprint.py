@@ -133,6 +133,18 @@ class TestPinning:
         with pytest.raises(ValueError, match=r"^.* is none of plain \| box:DIR$"):
             Source(BOX, names=("plain",))(text)
 
+    def test_a_path_without_a_scheme_gets_the_words_to_write(
+        self, box: Path, cache: Path, tmp_path: Path
+    ) -> None:
+        archive = Scheme("npz", "FILE", files=lambda path: [path])
+        source = Source(BOX, archive, names=("plain",))
+        with pytest.raises(ValueError, match=f"; write 'box:{box}'$"):
+            source(str(box))
+        for text in ("/no/such/digits.npz", str(tmp_path / "digits")):
+            (tmp_path / "digits").touch()
+            with pytest.raises(ValueError, match=f"; write 'npz:{text}'$"):
+                source(text)
+
     @pytest.mark.parametrize("text", ["box:/no/such", "box:sha256-0123", "box:~nobody/there"])
     def test_a_place_without_the_data_is_refused(self, text: str, cache: Path) -> None:
         with pytest.raises(ValueError, match=r"is no folder|^box:~nobody/there: .*home directory"):

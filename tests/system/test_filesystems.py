@@ -10,11 +10,13 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -39,7 +41,7 @@ from runs import (
 )
 
 from gensweep.ledger.claims import Holder
-from gensweep.system import locks, processes, storage
+from gensweep.system import locks, processes, regular_files, storage
 from gensweep.system.environment import find_compiler
 from gensweep.system.processes import Process
 from gensweep.system.storage import lock_file, write_json
@@ -267,7 +269,14 @@ def test_a_killed_process_lets_go_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "00000007 token ", json.dumps(asdict(ON_ANOTHER_HOST)), "[" * 200_000]
+    "content",
+    [
+        "",
+        "00000007 token ",
+        json.dumps(asdict(ON_ANOTHER_HOST)),
+        "[" * 200_000,
+        f"00000007 token {'[' * 200_000}",
+    ],
 )
 def test_a_lock_of_another_host_expires_by_our_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
@@ -317,6 +326,44 @@ def test_a_refusal_that_is_no_lack_of_locks_is_an_error(
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(OSError, match="Input/output error"), lock_file(tmp_path / "lock"):
         pass
+
+
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A network file system where another host replaces each of these files once, after it is opened here."""
+    names: list[str] = []
+    is_file = stat.S_ISREG
+
+    def look(mode: int) -> bool:
+        if names:
+            raise OSError(errno.ESTALE, "Stale file handle", names.pop())
+        return is_file(mode)
+
+    monkeypatch.setattr(regular_files.stat, "S_ISREG", look)
+    yield names
+
+
+def test_a_file_that_another_host_replaces_is_opened_again(
+    tmp_path: Path, replaced: list[str]
+) -> None:
+    path = tmp_path / "claim.json"
+    path.write_text("new")
+    replaced += ["claim.json"] * 3
+    assert regular_files.read_file(path) == b"new"
+    replaced += ["claim.json"] * 9
+    with pytest.raises(OSError, match="Stale file handle"):
+        regular_files.read_file(path)
+
+
+def test_a_lock_is_waited_for_while_another_host_writes_it(
+    tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.3)
+    (tmp_path / "lock.held").write_text("00000000 another's")
+    replaced.append("lock.held")
+    with locks.lock_by_file(tmp_path / "lock"):
+        assert not replaced
+    assert os.listdir(tmp_path) == []
 
 
 class Small(io.BytesIO):
