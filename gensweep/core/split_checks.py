@@ -36,10 +36,10 @@ def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:
     return dataset.split_rows(count, seed)
 
 
-def _read_integer(name: str, value: Any, least: int) -> int:
+def _read_integer(name: str, value: Any, minimum: int) -> int:
     message = (
         f"split_rows: {name} is {show_value(value)}, but it must be a whole number, "
-        f"at least {least}"
+        f"at least {minimum}"
     )
     if isinstance(value, (bool, np.ndarray)):
         raise DataError(message)
@@ -47,6 +47,6 @@ def _read_integer(name: str, value: Any, least: int) -> int:
         number = operator.index(value)
     except TypeError:
         raise DataError(message) from None
-    if number < least:
+    if number < minimum:
         raise DataError(message)
     return number

@@ -24,7 +24,7 @@ COUNT = 20
 PICTURES = np.zeros((COUNT, 3, 4, 4), np.uint8)
 SPLIT = split_plainly(COUNT, 0)
 GLYPHS = {"picture": PICTURES, "glyphs": np.arange(COUNT)}
-OWN = """
+SOURCE = """
 from typing import ClassVar
 import numpy as np
 import gensweep as gs
@@ -139,9 +139,9 @@ def test_an_odd_seed_of_a_split_is_refused(seed: Any) -> None:
 
 def test_a_split_for_users_is_that_of_the_datasets() -> None:
     for n in (7, 60, np.int64(333)):
-        made, plain = gs.split_rows(n, 2), split_plainly(int(n), 2)
-        assert made.keys() == plain.keys()
-        assert all(np.array_equal(made[part], plain[part]) for part in plain)
+        result, plain = gs.split_rows(n, 2), split_plainly(int(n), 2)
+        assert result.keys() == plain.keys()
+        assert all(np.array_equal(result[part], plain[part]) for part in plain)
 
 
 def test_arrays_of_edited_code_are_built_again(
@@ -149,7 +149,7 @@ def test_arrays_of_edited_code_are_built_again(
 ) -> None:
     """Also where only a module beside the dataset's file has changed."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plain.py").write_text(OWN)
+    (tmp_path / "plain.py").write_text(SOURCE)
     seen = []
     for shade in (1, 2):
         (tmp_path / "shade.py").write_text(f"SHADE = {shade}\n")
