@@ -127,7 +127,18 @@ def describe_sizes(results: Results, cells: Sequence[str]) -> str:
     texts = []
     for split, purpose in SPLIT_PURPOSES.items():
         texts.append(f"{_format_counts(results, cells, split)} {purpose}")
-    return f"Examples: {', '.join(texts)}."
+    sentence = f"Examples: {', '.join(texts)}."
+    # A cell that nobody has trained yet lacks nothing.
+    trained = _list_trained_cells(results, cells)
+    if not all(cell in results.examples for cell in trained):
+        sentence += " Not every record says how many."
+    return sentence
+
+
+def _list_trained_cells(results: Results, cells: Sequence[str]) -> list[str]:
+    """Return those cells that have a point which is ok."""
+    trained = set(results.cells.loc[results.cells["n_ok"] > 0, "cell"])
+    return [cell for cell in cells if cell in trained]
 
 
 def _format_counts(results: Results, cells: Sequence[str], split: str) -> str:
@@ -142,6 +153,4 @@ def _format_counts(results: Results, cells: Sequence[str], split: str) -> str:
     text = f"{known[0]:,}"
     if known[0] != known[-1]:
         text += f" to {known[-1]:,}"
-    if None in counts:
-        text += " (where it is recorded)"
     return text

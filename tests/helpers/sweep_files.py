@@ -48,7 +48,7 @@ METRICS: dict[str, dict[str, Any]] = {
 
 
 def cell(*seeds: int, model: str = "text_to_text", **params: Any) -> dict[str, Any]:
-    """A cell of sweep.json at the report's setting but for some parameters."""
+    """A cell of sweep.json at the paper's setting but for some parameters."""
     params = REPORT | params
     name = "-".join(
         [

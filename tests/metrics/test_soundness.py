@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from gensweep.ledger.records import Record, decode_record
 from gensweep.ledger.status import Status
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.failures import group_warnings
+from gensweep.report.remarks import describe_sizes
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.markdown import render_markdown
@@ -84,6 +86,16 @@ def test_a_distance_of_too_few_pictures_is_withheld_with_the_reason(tmp_path, co
     assert ("123" in text) is measured
     assert f"fid_random_vgg, sliced_wasserstein: as many samples as test pictures, {count}." in text
     assert f"Examples: 9 to train on, 8 for validation, {count} to test." in text
+
+
+def test_a_cell_that_is_not_trained_yet_leaves_the_number_of_pictures_known(tmp_path):
+    shutil.rmtree(gan(tmp_path, 512))
+    cells = [cell(0, model="gan"), cell(0, model="gan", epochs=99)]
+    metrics = {"sliced_wasserstein": METRICS["sliced_wasserstein"]}
+    results = load(write_sweep(tmp_path, cells, metrics=metrics))
+    assert results.cells["n_ok"].tolist() == [1, 0]
+    text = describe_sizes(results, results.list_cells("gan"))
+    assert text == "Examples: 9 to train on, 8 for validation, 512 to test."
 
 
 def test_the_heading_names_the_network_and_the_number_of_pictures(tmp_path):
