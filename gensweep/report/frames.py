@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.status import Status
+from gensweep.report.settings import Setting, list_settings
 from gensweep.sweep.questions import Compare
 
 if TYPE_CHECKING:
@@ -116,13 +117,15 @@ def _build_parameters(results: Results) -> pd.DataFrame:
 
 
 def format_html(results: Results) -> str:
-    """Return a short summary for a notebook: counts, and the best cell of each model."""
+    """Return a short summary for a notebook: counts, and the best cells."""
     from html import escape
 
     parts = [
         f"<p><b>{escape(results.sweep.name)}</b>: {escape(_describe_counts(results))}</p>"
     ]
-    rows = [_summarize_model(results, model) for model in results.models]
+    rows = [
+        _summarize_setting(results, one) for one in list_settings(results)
+    ]
     names = ("model", "cells", "varies", "best cell", "value")
     head = "".join(f"<th>{name}</th>" for name in names)
     body = ""
@@ -147,11 +150,12 @@ def _describe_counts(results: Results) -> str:
     return f"{len(results.params)} cells, {len(results.points)} points: {', '.join(states)}"
 
 
-def _summarize_model(results: Results, model: str) -> list[Any]:
-    """Return the model, its cells, what varies, and its best cell on the validation set."""
-    cells = results.cells[results.cells["model"] == model]
+def _summarize_setting(results: Results, setting: Setting) -> list[Any]:
+    """Return the model, its cells, what varies, and the best cell on the validation set."""
+    model = setting.model
+    cells = results.cells[results.cells["cell"].isin(setting.cells)]
     varying = results.varying_of[model]
-    start = [model, len(cells), ", ".join(varying) or "nothing"]
+    start = [setting.title, len(cells), ", ".join(varying) or "nothing"]
     objective = results.objectives[model]
     if objective is None or cells[f"{objective}_mean"].isna().all():
         return [*start, "–", "–"]

@@ -71,15 +71,23 @@ def explain_no_choice(results: Results, model: str) -> str:
     return f"{start} {NO_VALUE.format(objective)}{advice}."
 
 
-def has_values(results: Results, model: str) -> bool:
-    """Return whether any of the model's cells has a value of its objective."""
+def has_values(
+    results: Results, model: str, cells: Sequence[str] | None = None
+) -> bool:
+    """Return whether any of the model's cells has a value of its objective.
+
+    Args:
+        results: the sweep's.
+        model: its name.
+        cells: some of its cells; None: all of them.
+    """
     objective = results.objectives[model]
     if objective is None:
         return False
-    of_model = results.cells["model"] == model
-    return bool(
-        results.cells.loc[of_model, f"{objective}_mean"].notna().any()
-    )
+    chosen = results.cells["model"] == model
+    if cells is not None:
+        chosen = results.cells["cell"].isin(list(cells))
+    return bool(results.cells.loc[chosen, f"{objective}_mean"].notna().any())
 
 
 def explain_missing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,9 @@ def generous(root: Path) -> Path:
     """A sweep that suits every table and figure."""
     text = [{}, {"encoder_layers": 2}, {"train_fraction": 0.5}, {"epochs": 100}, {"batch_size": 64}]
     cells = [cell(0, 1, **params) for params in text]
-    cells += [cell(0, 1, model="cae", encoder_layers=layers) for layers in (1, 2)]
+    for depths in itertools.product((1, 2), (1, 2)):
+        layers = dict(zip(("encoder_layers", "decoder_layers"), depths, strict=True))
+        cells.append(cell(0, 1, model="cae", **layers))
     for index, one in enumerate(cells):
         for seed in (0, 1):
             names = [name for name, info in METRICS.items() if one["model"] in info["models"]]

@@ -221,7 +221,7 @@ def test_a_paragraph_that_metrics_share_stands_once(tmp_path, monkeypatch):
     assert terms["one"].paragraphs[1] == [
         ("Of ", False), ("features", True), (" of a network.", False),
     ]  # fmt: skip
-    assert terms["two"].paragraphs[1] == [("As ", False), ("one", True), (": see there.", False)]
+    assert terms["two"].paragraphs[1] == [("See ", False), ("one", True), (".", False)]
 
 
 def test_the_page_says_where_and_when_records_were_made(tmp_path):

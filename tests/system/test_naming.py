@@ -29,8 +29,9 @@ from gensweep.ledger.manifest_writer import build_sweep_json, write_sweep_json
 from gensweep.prepare.fingerprint import clear_cache
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
-from gensweep.report.figures.settings import name_settings, split_by_dataset
+from gensweep.report.figures.settings import split_by_dataset
 from gensweep.report.page.commands import Commands
+from gensweep.report.settings import name_settings
 from gensweep.sweep.filters import filter_points
 from gensweep.system.file_stems import MAX_STEM_LENGTH, make_file_stem, make_file_stems
 from gensweep.system.naming import Names, format_value, make_visible

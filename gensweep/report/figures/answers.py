@@ -39,14 +39,15 @@ from gensweep.report.figures.selection import (
     describe_nothing,
     select_best_and_others,
 )
-from gensweep.report.figures.settings import list_answering, name_models
+from gensweep.report.figures.settings import list_answering, split_by_dataset
 from gensweep.report.figures.style import MAX_SEEDS_SHOWN
+from gensweep.report.settings import Setting, name_settings
 from gensweep.report.summary import summarize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-    MakeFunction = Callable[[Results, str, str], FigureData]
+    MakeFunction = Callable[[Results, str, Setting], FigureData]
     AnswersByCell = dict[str, list[Answers]]
 
 ANSWERS_FILE = "answers.csv"
@@ -95,10 +96,11 @@ def _make_each(
     make: MakeFunction,
     axis_labels: tuple[str, str],
 ) -> list[FigureData]:
-    """Make a figure for each model that answers queries, or one that says that none does."""
-    models = name_models(name, list_answering(results))
-    if models:
-        return [make(results, stem, model) for stem, model in models]
+    """Make a figure for each model and dataset with answers, or one that says that none does."""
+    settings = split_by_dataset(results, list_answering(results))
+    if settings:
+        named = name_settings(name, settings)
+        return [make(results, stem, setting) for stem, setting in named]
     title = name.replace("_", " ")
     content = make_message(NO_MODEL, axis_labels)
     return [FigureData(name, title, describe_nothing(results), content)]
@@ -131,12 +133,13 @@ def _read_by_cell(
 
 
 def _show_distributions(
-    results: Results, stem: str, model: str
+    results: Results, stem: str, setting: Setting
 ) -> FigureData:
-    cells = select_best_and_others(results, model, count=2)
+    model = setting.model
+    cells = select_best_and_others(results, model, setting.cells, count=2)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
-    title = f"{model}: right and predicted answers"
+    title = f"{setting.title}: right and predicted answers"
     drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
         caption = (
@@ -144,7 +147,7 @@ def _show_distributions(
         )
         content = make_message(NO_ANSWERS, _DISTRIBUTION_LABELS)
         return FigureData(stem, title, caption, content, model)
-    caption = describe_choice(results, model)
+    caption = describe_choice(results, model, setting.cells)
     for one in drawn:
         caption += f" {one.name}: {_describe_counts(answers_of[one.cell])}."
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
@@ -199,11 +202,14 @@ def _describe_unread(
     return "".join(sentences)
 
 
-def _show_distances(results: Results, stem: str, model: str) -> FigureData:
-    cells = select_best_and_others(results, model)
+def _show_distances(
+    results: Results, stem: str, setting: Setting
+) -> FigureData:
+    model = setting.model
+    cells = select_best_and_others(results, model, setting.cells)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
-    title = f"{model}: distance of predicted from right answers"
+    title = f"{setting.title}: distance of predicted from right answers"
     drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
         caption = (
@@ -217,7 +223,7 @@ def _show_distances(results: Results, stem: str, model: str) -> FigureData:
         for one in drawn
     )
     caption = (
-        f"{seeds} {describe_choice(results, model)} "
+        f"{seeds} {describe_choice(results, model, setting.cells)} "
         f"Exactly right answers, and answers that are not integers: {exact}. "
         "An answer that is not an integer has no distance, "
         "so a line with such answers ends below 1."

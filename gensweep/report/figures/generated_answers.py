@@ -26,7 +26,11 @@ from gensweep.report.figures.selection import (
     format_scores,
     select_best_and_others,
 )
-from gensweep.report.figures.settings import list_drawing_answers, name_models
+from gensweep.report.figures.settings import (
+    list_drawing_answers,
+    split_by_dataset,
+)
+from gensweep.report.settings import Setting, name_settings
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -35,9 +39,10 @@ if TYPE_CHECKING:
 @register_figure("generated_answers")
 def make_generated_answers(results: Results) -> list[FigureData]:
     """Show answers as pictures, and what a reader reads in them (the paper's Figure 14)."""
-    models = name_models("generated_answers", list_drawing_answers(results))
-    if models:
-        return [_show_answers(results, name, model) for name, model in models]
+    settings = split_by_dataset(results, list_drawing_answers(results))
+    if settings:
+        named = name_settings("generated_answers", settings)
+        return [_show_answers(results, stem, one) for stem, one in named]
     text = "No model of this sweep draws its answers."
     caption = describe_nothing(results)
     content = make_message(text, ("query", "cell"))
@@ -46,10 +51,13 @@ def make_generated_answers(results: Results) -> list[FigureData]:
     ]
 
 
-def _show_answers(results: Results, stem: str, model: str) -> FigureData:
-    cells = select_best_and_others(results, model, count=2)
+def _show_answers(
+    results: Results, stem: str, setting: Setting
+) -> FigureData:
+    model = setting.model
+    cells = select_best_and_others(results, model, setting.cells, count=2)
     title, axis_labels = (
-        f"{model}: generated answers",
+        f"{setting.title}: generated answers",
         ("query of the test set", "cell"),
     )
     if not cells:
@@ -60,7 +68,7 @@ def _show_answers(results: Results, stem: str, model: str) -> FigureData:
     missing = MissingFiles()
     rows = [[_load_last_sheet(results, one, missing)] for one in cells]
     caption = (
-        f"{describe_choice(results, model)} {describe_points(cells)} "
+        f"{describe_choice(results, model, setting.cells)} {describe_points(cells)} "
         "Each answer is above a picture of the right one; "
         "below them are the query and what else the trial wrote."
     )

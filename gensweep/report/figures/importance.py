@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ from gensweep.report.figures.data import (
     Series,
 )
 from gensweep.report.figures.grids import make_message
+from gensweep.report.figures.selection import describe_nothing
 from gensweep.report.figures.style import COLOURS, MAX_SERIES
 from gensweep.report.stats.aggregates import compute_profile
 from gensweep.report.stats.subject import Subject
@@ -43,45 +44,51 @@ _SHARE_LABELS = ("share of the variance between cells", "parameter")
 @register_figure("importance")
 def make_importance(results: Results) -> list[FigureData]:
     """Show the share of variance of each swept parameter and pair, a figure per model."""
-    return _make_each(results, "importance", _make_shares)
+    subjects = [
+        one for one in list_subjects(results) if one.decomposition is not None
+    ]
+    message = "No full grid of two parameters is measured, or its cells do not differ."
+    return _make_each(results, "importance", _make_shares, subjects, message)
 
 
 @register_figure("performance_profile")
 def make_performance_profile(results: Results) -> list[FigureData]:
     """Show the share of runs that reach each value of the main metric, by one parameter."""
-    return _make_each(results, "performance_profile", _make_profile)
+    return _make_each(
+        results,
+        "performance_profile",
+        _make_profile,
+        list_subjects(results),
+        "No parameter varies.",
+    )
 
 
 def _make_each(
-    results: Results, name: str, make: Callable[[str, Subject], FigureData]
+    results: Results,
+    name: str,
+    make: Callable[[str, Subject], FigureData],
+    subjects: Sequence[Subject],
+    message: str,
 ) -> list[FigureData]:
-    """Return a figure for each model and dataset that was swept."""
-    subjects = list_subjects(results)
+    """Return a figure for each model and dataset; one with a message if there is none."""
     stems = make_file_stems(
         [(name, *one.name.split(" on ")) for one in subjects]
     )
     figures = [
         make(stem, one) for stem, one in zip(stems, subjects, strict=True)
     ]
+    if figures:
+        return figures
     title = name.replace("_", " ")
-    message = make_message("No parameter varies.", _SHARE_LABELS)
-    return figures or [
-        FigureData(name, title, "No parameter varies.", message)
-    ]
+    caption = f"{message} {describe_nothing(results)}"
+    content = make_message(message, _SHARE_LABELS)
+    return [FigureData(name, title, caption, content)]
 
 
 def _make_shares(name: str, subject: Subject) -> FigureData:
     decomposition = subject.decomposition
+    assert decomposition is not None  # as the caller has checked
     title = f"{subject.name}: share of the variance"
-    if decomposition is None:
-        text = "No full grid of two values is measured, or its cells do not differ."
-        return FigureData(
-            name,
-            title,
-            text,
-            make_message(text, _SHARE_LABELS),
-            subject.model,
-        )
     count = format_seed_count([len(decomposition.grid.seeds)])
     caption = (
         f"Share of the variance of {subject.metric} between the cells of a seed, over the full "

@@ -23,6 +23,7 @@ from gensweep.report.stats.subject import Subject
 from gensweep.report.tables.importance import list_subjects
 from gensweep.report.tables.text_cells import NOTHING
 from gensweep.system.file_stems import make_file_stems
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,9 @@ def _show_cells(stem: str, subject: Subject) -> FigureData:
     )
     if len(measured) < len(cells):
         missing = len(cells) - len(measured)
-        caption += f" {missing} cells without a value are not drawn."
+        caption += (
+            f" Not drawn: {pluralize(missing, 'cell')} without a value."
+        )
     if len(names) > len(axes):
         caption += (
             f" The first {len(axes)} of {len(names)} parameters are drawn."

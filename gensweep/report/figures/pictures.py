@@ -24,12 +24,8 @@ from gensweep.report.figures.selection import (
     describe_points,
     select_best_and_others,
 )
-from gensweep.report.figures.settings import (
-    Setting,
-    list_generating,
-    name_settings,
-    split_by_dataset,
-)
+from gensweep.report.figures.settings import list_generating, split_by_dataset
+from gensweep.report.settings import Setting, name_settings
 from gensweep.report.tables.text_cells import NOTHING
 
 if TYPE_CHECKING:

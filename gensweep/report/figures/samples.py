@@ -28,11 +28,10 @@ from gensweep.report.figures.selection import (
     select_best_and_others,
 )
 from gensweep.report.figures.settings import (
-    Setting,
     describe_sheet_rows,
-    name_settings,
     split_by_dataset,
 )
+from gensweep.report.settings import Setting, name_settings
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results

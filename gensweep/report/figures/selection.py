@@ -104,7 +104,7 @@ def select_best_and_others(
     ids = _list_candidates(results, model, cells)
     if not ids:
         return []
-    roles = _assign_roles(len(ids), has_values(results, model))
+    roles = _assign_roles(len(ids), has_values(results, model, cells))
     ranks = sorted(roles)
     if count == 1:
         ranks = ranks[:1]
@@ -191,7 +191,7 @@ def describe_choice(
         return rest.strip()
     objective = results.objectives[model]
     criterion, reason = "", ""
-    if has_values(results, model):
+    if has_values(results, model, cells):
         criterion = f", by {objective} after the last epoch"
     elif objective is not None:
         missing = NO_VALUE.format(objective)
@@ -205,7 +205,7 @@ def _describe_ties(
 ) -> str:
     """Return the sentence on cells that are as good as the best one; empty without such cells."""
     objective = results.objectives[model]
-    if objective is None or not has_values(results, model):
+    if objective is None or not has_values(results, model, candidates):
         return ""
     means = _get_means(results, candidates, objective)
     equal = int((means == means.iloc[0]).sum())

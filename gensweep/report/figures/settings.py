@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gensweep.core.roles import Role
 from gensweep.report.figures.style import MAX_FIGURES_PER_ITEM
+from gensweep.report.settings import Setting, list_settings
 from gensweep.report.tables.groups import Group, name_groups, select_grids
 from gensweep.system.file_stems import make_file_stems
 
@@ -16,38 +16,6 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A model's cells on one dataset, whose pictures can be compared.
-
-    Attributes:
-        model: its name.
-        dataset: empty if the cells name none.
-        title: the model, and the dataset if the sweep has more than one for it.
-        cells: ids.
-    """
-
-    model: str
-    dataset: str
-    title: str
-    cells: list[str]
-
-
-def name_settings(
-    item: str, settings: Sequence[Setting]
-) -> list[tuple[str, Setting]]:
-    """Return the stem of each setting's files, and the setting.
-
-    A stem holds the registered name of the figure and the model. It holds the dataset only if the
-    model has more than one.
-    """
-    parts = []
-    for one in settings:
-        dataset = one.dataset if one.title != one.model else ""
-        parts.append((item, one.model, dataset))
-    return list(zip(make_file_stems(parts), settings, strict=True))
 
 
 def name_models(item: str, models: Sequence[str]) -> list[tuple[str, str]]:
@@ -60,31 +28,14 @@ def split_by_dataset(
     results: Results, models: Sequence[str]
 ) -> list[Setting]:
     """Return the cells of some models by dataset, as many settings as one item draws at most."""
-    cells_of: dict[tuple[str, str], list[str]] = {}
-    for model in models:
-        for cell in results.list_cells(model):
-            dataset = results.params[cell].get("dataset")
-            name = ""
-            if dataset is not None:
-                name = results.names.get_text("dataset", dataset)
-            cells_of.setdefault((model, name), []).append(cell)
-    if len(cells_of) > MAX_FIGURES_PER_ITEM:
-        count = len(cells_of)
+    settings = list_settings(results, models)
+    if len(settings) > MAX_FIGURES_PER_ITEM:
         _log.warning(
             "the first %d of %d models and datasets are drawn",
             MAX_FIGURES_PER_ITEM,
-            count,
+            len(settings),
         )
-    settings = []
-    for (model, dataset), cells in list(cells_of.items())[
-        :MAX_FIGURES_PER_ITEM
-    ]:
-        dataset_count = sum(other == model for other, _ in cells_of)
-        title = model
-        if dataset_count > 1:
-            title = f"{model} on {dataset}"
-        settings.append(Setting(model, dataset, title, cells))
-    return settings
+    return settings[:MAX_FIGURES_PER_ITEM]
 
 
 def list_answering(results: Results) -> list[str]:

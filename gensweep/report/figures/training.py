@@ -21,12 +21,9 @@ from gensweep.report.figures.selection import (
     describe_choice,
     select_best_and_others,
 )
-from gensweep.report.figures.settings import (
-    Setting,
-    name_settings,
-    split_by_dataset,
-)
+from gensweep.report.figures.settings import split_by_dataset
 from gensweep.report.figures.style import MAX_SEEDS_SHOWN
+from gensweep.report.settings import Setting, name_settings
 
 if TYPE_CHECKING:
     from gensweep.report.figures.histories import SeedHistories

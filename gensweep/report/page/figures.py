@@ -20,6 +20,7 @@ from gensweep.report.figures.settings import describe_sheet_rows
 from gensweep.report.page import Collected
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.remarks import has_values
+from gensweep.report.settings import Setting, list_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ def _can_invert(content: object) -> bool:
 
 
 def embed_samples(results: Results) -> list[Picture]:
-    """Return the samples of each model's best and worst cell on the validation set.
+    """Return the samples of the best and worst cell of each model and dataset, on validation.
 
     They are those of the cell's first seed that is ok. Tasks have none.
     """
@@ -121,10 +122,11 @@ def embed_samples(results: Results) -> list[Picture]:
     first_points = (
         results.points[is_ok].drop_duplicates("cell").set_index("cell")
     )
-    for model in list_models_with_samples(results):
-        for role, cell in _choose_cells(results, model):
+    models = list_models_with_samples(results)
+    for setting in list_settings(results, models):
+        for role, cell in _choose_cells(results, setting):
             picture = _describe_sample(
-                results, model, role, cell, first_points.loc[cell]
+                results, setting, role, cell, first_points.loc[cell]
             )
             picture = _embed_sample(results, picture, bytes_left)
             bytes_left -= len(picture.source)
@@ -133,18 +135,23 @@ def embed_samples(results: Results) -> list[Picture]:
 
 
 def _describe_sample(
-    results: Results, model: str, role: str, cell: str, point: pd.Series
+    results: Results,
+    setting: Setting,
+    role: str,
+    cell: str,
+    point: pd.Series,
 ) -> Picture:
     """Return the texts of a cell's samples, without the picture itself."""
+    model = setting.model
     params = results.params[cell]
     names = [name for name in results.varying_of[model] if name in params]
-    setting = ", ".join(
+    values = ", ".join(
         f"{name}={results.names.get_text(name, params[name])}"
         for name in names
     )
-    title = f"{model}, {role} cell"
-    if setting:
-        title += f": {setting}"
+    title = f"{setting.title}, {role} cell"
+    if values:
+        title += f": {values}"
     words = f"seed {point['seed']}"
     for metric in (
         results.objectives[model],
@@ -158,13 +165,16 @@ def _describe_sample(
     return Picture(str(point["id"]), title, words.rstrip(". ") + ".")
 
 
-def _choose_cells(results: Results, model: str) -> list[tuple[str, str]]:
-    """Return (role, cell) of the model's best and worst cell, or of the only one.
+def _choose_cells(
+    results: Results, setting: Setting
+) -> list[tuple[str, str]]:
+    """Return (role, cell) of the best and the worst cell, or of the only one.
 
     Cells that cannot be ranked give the first one with a result.
     """
-    cells = select_best_and_others(results, model, count=2)
-    if not has_values(results, model):
+    model = setting.model
+    cells = select_best_and_others(results, model, setting.cells, count=2)
+    if not has_values(results, model, setting.cells):
         return [("first", one.cell) for one in cells[:1]]
     if len(cells) == 1:
         return [("only measured", cells[0].cell)]

@@ -1,4 +1,4 @@
-"""The headline: one number per model, of its best cell, and what it is compared with."""
+"""The headline: one number per model and dataset, of its best cell, with comparisons."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gensweep.report.page.headline_comparisons import (
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.references import list_published
 from gensweep.report.remarks import explain_no_choice, has_values
+from gensweep.report.settings import Setting, list_settings
 from gensweep.report.tables.text_cells import format_measurement
 from gensweep.system.text import pluralize
 
@@ -39,10 +40,10 @@ PICTURE_FIGURES = (
 
 @dataclass(frozen=True)
 class Headline:
-    """The number that stands for a model.
+    """The number that stands for a model on a dataset.
 
     Attributes:
-        model: its name.
+        title: the model, and the dataset if it has several.
         value: mean and interval of the test set, as text; of cells that nothing ranks, the
             smallest and the largest mean.
         metric: name of the number, with its unit in brackets.
@@ -51,7 +52,7 @@ class Headline:
         comparisons: sentences that compare it with published numbers and other cells.
     """
 
-    model: str
+    title: str
     value: str
     metric: str
     setting: str
@@ -60,10 +61,11 @@ class Headline:
 
 
 def list_headlines(results: Results) -> list[Headline]:
-    """Return a headline for each model with a value, in the order of the sweep."""
+    """Return a headline for each model and dataset with a value, in the order of the sweep."""
     published = list_published(results)
     headlines = [
-        _make_headline(results, model, published) for model in results.models
+        _make_headline(results, setting, published)
+        for setting in list_settings(results)
     ]
     return [headline for headline in headlines if headline is not None]
 
@@ -87,9 +89,10 @@ def select_main_figures(
 
 
 def _make_headline(
-    results: Results, model: str, published: Sequence[Published]
+    results: Results, setting: Setting, published: Sequence[Published]
 ) -> Headline | None:
-    cells = select_best_and_others(results, model, count=1)
+    model = setting.model
+    cells = select_best_and_others(results, model, setting.cells, count=1)
     if not cells:
         return None
     best = cells[0]
@@ -99,26 +102,28 @@ def _make_headline(
     value = results.measure(best.cell, metric)
     if not isinstance(value, Measurement):
         return None
-    values = measure_cells(results, model, metric)
-    if len(values) > 1 and not has_values(results, model):
-        return _summarize_unranked(results, model, metric, values)
+    values = measure_cells(results, setting.cells, metric)
+    if len(values) > 1 and not has_values(results, model, setting.cells):
+        return _summarize_unranked(results, setting, metric, values)
     comparisons = [
-        *compare_with_paper(results, best.cell, metric, value, published),
-        *compare_with_others(results, model, best.cell, metric),
+        *compare_with_paper(
+            results, setting, best.cell, metric, value, published
+        ),
+        *compare_with_others(results, values, best.cell, metric),
     ]
     return Headline(
-        model=model,
+        title=setting.title,
         value=format_measurement(value),
         metric=_name_metric(results, metric),
         setting=best.label,
-        basis=_describe_basis(results, model, value),
+        basis=_describe_basis(results, setting, value),
         comparisons=comparisons,
     )
 
 
 def _summarize_unranked(
     results: Results,
-    model: str,
+    setting: Setting,
     metric: str,
     values: Mapping[str, Measurement],
 ) -> Headline:
@@ -126,7 +131,7 @@ def _summarize_unranked(
 
     Args:
         results: the sweep's.
-        model: the cells are of it.
+        setting: the cells are of it.
         metric: of the test set.
         values: its value of two cells or more.
     """
@@ -136,13 +141,14 @@ def _summarize_unranked(
     seeds = pluralize(counts.pop(), "seed")
     if counts:
         seeds = "the seeds that are ok"
-    varying = ", ".join(results.varying_of[model])
+    varying = ", ".join(results.varying_of[setting.model])
+    reason = explain_no_choice(results, setting.model)
     return Headline(
-        model=model,
+        title=setting.title,
         value=f"{lowest:.4g} to {highest:.4g}",
         metric=_name_metric(results, metric),
         setting=f"means of {len(values)} cells, by {varying}",
-        basis=f"Each mean is of {seeds}. {explain_no_choice(results, model)}",
+        basis=f"Each mean is of {seeds}. {reason}",
         comparisons=_describe_best_tested(results, metric, values),
     )
 
@@ -195,16 +201,18 @@ def _choose_metric(results: Results, model: str, cell: str) -> str | None:
     )
 
 
-def _describe_basis(results: Results, model: str, value: Measurement) -> str:
+def _describe_basis(
+    results: Results, setting: Setting, value: Measurement
+) -> str:
+    model = setting.model
     interval = "one seed, so no interval"
     if value.has_interval:
         interval = f"mean and 95% interval of {value.n} seeds"
-    count = int(
-        (results.cells.loc[results.cells["model"] == model, "n_ok"] > 0).sum()
-    )
+    of_setting = results.cells["cell"].isin(setting.cells)
+    count = int((results.cells.loc[of_setting, "n_ok"] > 0).sum())
     if count == 1:
         return f"The only cell with a result; {interval}."
-    if not has_values(results, model):
+    if not has_values(results, model, setting.cells):
         # Others are ok, but have no value of this metric.
         reason = explain_no_choice(results, model)
         return f"The only cell with a value of it; {interval}. {reason}"

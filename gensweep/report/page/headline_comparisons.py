@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.report.measurement import Measurement
@@ -17,17 +17,18 @@ from gensweep.system.text import pluralize
 if TYPE_CHECKING:
     from gensweep.report.references import Published
     from gensweep.report.results import Results
+    from gensweep.report.settings import Setting
 
 
 def compare_with_paper(
     results: Results,
+    setting: Setting,
     cell: str,
     metric: str,
     value: Measurement,
     published: Sequence[Published],
 ) -> list[str]:
     """Return sentences on numbers published for this cell, or else on the best one published."""
-    model = results.sweep.cells[results.index_of[cell]].model
     numbers = [one for one in published if one.metric == metric]
     of_cell = [one for one in numbers if one.cell == cell]
     sentences = []
@@ -50,17 +51,16 @@ def compare_with_paper(
     direction = results.metrics[metric].direction
     if sentences or direction == "none":
         return sentences
-    cells = set(results.list_cells(model))
-    of_model = [one for one in numbers if one.cell in cells]
-    if not of_model:
+    of_setting = [one for one in numbers if one.cell in setting.cells]
+    if not of_setting:
         return []
     choose = min if direction == "min" else max
-    best = choose(of_model, key=lambda one: one.value)
+    best = choose(of_setting, key=lambda one: one.value)
     ours = results.measure(best.cell, metric)
     text = f"The best published number is {best.value:.4g}"
-    setting = describe_setting(results, best.cell)
-    if setting:
-        text += f" at {setting}"
+    values = describe_setting(results, best.cell)
+    if values:
+        text += f" at {values}"
     text += f" ({best.source})"
     if isinstance(ours, Measurement):
         text += f", where this sweep has {format_measurement(ours)}"
@@ -79,11 +79,11 @@ def describe_setting(results: Results, cell: str) -> str:
 
 
 def measure_cells(
-    results: Results, model: str, metric: str
+    results: Results, cells: Iterable[str], metric: str
 ) -> dict[str, Measurement]:
-    """Return the value of each cell of a model that has one, in the order of the sweep."""
+    """Return the value of each of these cells that has one, in their order."""
     values = {}
-    for cell in results.list_cells(model):
+    for cell in cells:
         value = results.measure(cell, metric)
         if isinstance(value, Measurement):
             values[cell] = value
@@ -91,10 +91,19 @@ def measure_cells(
 
 
 def compare_with_others(
-    results: Results, model: str, cell: str, metric: str
+    results: Results,
+    values: Mapping[str, Measurement],
+    cell: str,
+    metric: str,
 ) -> list[str]:
-    """Return sentences on the range of all cells, and on those as good as this one."""
-    values = measure_cells(results, model, metric)
+    """Return sentences on the range of all cells, and on those as good as this one.
+
+    Args:
+        results: the sweep's.
+        values: the value of each cell that is compared.
+        cell: one of them.
+        metric: of the test set.
+    """
     if len(values) < 2:
         return []
     means = [value.mean for value in values.values()]

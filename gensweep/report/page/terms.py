@@ -43,7 +43,7 @@ def list_terms(results: Results) -> list[Term]:
         for text in _split_paragraphs(info.doc):
             owner = first_with.setdefault(text, name)
             if owner != name:
-                text = f"As `{owner}`: see there."
+                text = f"See `{owner}`."
             paragraphs.append(_split_code(text))
         unit = info.unit or "no unit declared"
         terms.append(

@@ -182,15 +182,15 @@ def _write_sentences(macros: Sequence[Macro], labels: Labels) -> list[str]:
     }
     lines = []
     for identity, name in known.items():
-        if (
-            len(identity) != 5
-            or identity[2] != "best"
-            or identity[-1] != "full"
-        ):
+        if len(identity) < 5 or identity[-3] != "best":
             continue
-        sweep, model, _, metric, _ = identity
+        sweep, model, *dataset = identity[:-3]
+        metric, part = identity[-2:]
+        if part != "full" or len(dataset) > 1:
+            continue
         count = known[*identity[:-1], "n"]
+        subject = " on ".join([labels.get(model), *dataset])
         text = capitalize(labels.get(metric))
-        text += f" of the best {labels.get(model)} in {sweep}:"
+        text += f" of the best {subject} in {sweep}:"
         lines.append(rf"{escape(text)} \{name}{{}} ($n=\{count}{{}}$).")
     return lines[: MAX_EXAMPLE_NUMBERS * 2]

@@ -12,6 +12,7 @@ from gensweep.report.measurement import Measurement, round_measurement
 from gensweep.report.paper_kit.macro_names import make_names
 from gensweep.report.paper_kit.options import KitOptions
 from gensweep.report.record_metrics import VALIDATION
+from gensweep.report.settings import Setting, list_settings
 from gensweep.report.tables.latex_cells import format_power
 from gensweep.report.tables.latex_text import escape
 from gensweep.report.tables.sweep import rank_values
@@ -69,7 +70,8 @@ def list_macros(results: Results, options: KitOptions) -> Iterator[Macro]:
     yield from _list_counts(results)
     for model in results.models:
         metrics = choose_metrics(results, model, options.metrics)
-        yield from _list_best(results, model, metrics)
+        for setting in list_settings(results, [model]):
+            yield from _list_best(results, setting, metrics)
         for cell in results.list_cells(model):
             words, meaning = _describe_cell(results, model, cell)
             for metric in metrics:
@@ -123,13 +125,16 @@ def choose_metrics(
 
 
 def _list_best(
-    results: Results, model: str, metrics: Sequence[str]
+    results: Results, setting: Setting, metrics: Sequence[str]
 ) -> Iterator[Macro]:
-    """Yield the macros of a model's best cell: its setting, and its numbers."""
-    cell = find_best_cell(results, model)
+    """Yield the macros of the best cell of a model on a dataset: its values, and its numbers."""
+    model = setting.model
+    cell = find_best_cell(results, setting)
     start = (results.sweep.name, model, "best")
+    if setting.title != model:
+        start = (results.sweep.name, model, setting.dataset, "best")
     objective = results.objectives[model]
-    about = f"best {model} by {objective}"
+    about = f"best {setting.title} by {objective}"
     for name in results.varying_of[model]:
         value = UNKNOWN
         if cell is not None:
@@ -146,15 +151,15 @@ def _list_best(
         )
 
 
-def find_best_cell(results: Results, model: str) -> str | None:
+def find_best_cell(results: Results, setting: Setting) -> str | None:
     """Return the cell with the best validation value; None without any value.
 
     The first in the order of the sweep wins among equals.
     """
-    objective = results.objectives[model]
+    objective = results.objectives[setting.model]
     if objective is None:
         return None
-    cells = results.list_cells(model)
+    cells = setting.cells
     values = [results.measure(cell, objective) for cell in cells]
     ranks = rank_values(values, results.validation[objective].direction)
     if 1 not in ranks:

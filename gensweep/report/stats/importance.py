@@ -140,8 +140,14 @@ def _make_grid(
 
 
 def decompose(grid: FullGrid) -> Decomposition | None:
-    """Return the shares of variance of a grid; None if the cells of some seed do not differ."""
+    """Return the shares of variance of a grid; None if the cells of some seed do not differ.
+
+    None, too, for a grid of one parameter: all variance between its cells is of this parameter,
+    whether it matters or not.
+    """
     values, count = grid.values, len(grid.axes)
+    if count < 2:
+        return None
     inner = tuple(range(1, count + 1))
     centred = values - values.mean(inner, keepdims=True)
     total = (centred**2).mean(inner)

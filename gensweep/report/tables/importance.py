@@ -53,7 +53,7 @@ def make_importance(results: Results) -> list[Table]:
     for subject in list_subjects(results):
         decomposition = subject.decomposition
         if decomposition is None:
-            reason = "no full grid of two values is measured, or its cells do not differ"
+            reason = "no full grid of two parameters is measured, or its cells do not differ"
             notes.append(f"{subject.name} is left out: {reason}.")
             continue
         grid = decomposition.grid

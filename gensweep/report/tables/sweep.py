@@ -11,6 +11,7 @@ from gensweep.ledger.status import Status
 from gensweep.report.measurement import Measurement
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.remarks import explain_no_choice
+from gensweep.report.settings import Setting, list_settings, name_settings
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.notes import has_lost_points
@@ -19,7 +20,6 @@ from gensweep.report.tables.sources import (
     choose_paper_tables,
     describe_sources,
 )
-from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,27 +82,21 @@ def list_problems(results: Results) -> pd.DataFrame:
 
 @register_table("leaderboard")
 def make_leaderboard(results: Results) -> list[Table]:
-    """Rank each model's cells by their validation values, with test values; unranked cells last."""
-    names = make_file_stems(
-        ("leaderboard", model) for model in results.models
-    )
-    return [
-        _rank_cells(results, model, name)
-        for model, name in zip(results.models, names, strict=True)
-    ]
+    """Rank each model's cells on a dataset by validation values; unranked cells come last."""
+    settings = name_settings("leaderboard", list_settings(results))
+    return [_rank_cells(results, stem, one) for stem, one in settings]
 
 
-def _rank_cells(results: Results, model: str, name: str) -> Table:
-    ids, paper_tables = (
-        results.list_cells(model),
-        choose_paper_tables(results, model),
-    )
+def _rank_cells(results: Results, name: str, setting: Setting) -> Table:
+    model, ids = setting.model, setting.cells
+    paper_tables = choose_paper_tables(results, model)
     objective = results.objectives[model]
     data = build_rows(
         results, ids, results.varying_of[model], paper_tables, objective
     )
     if objective is None:
-        title = f"{model}: no metric of the validation set has a better end: in the sweep's order"
+        reason = "no metric of the validation set has a better end"
+        title = f"{setting.title}: {reason}: in the sweep's order"
         return Table(name, title, data)
     direction = results.validation[objective].direction
     first = "largest" if direction == "max" else "smallest"
@@ -127,15 +121,12 @@ def _rank_cells(results: Results, model: str, name: str) -> Table:
     )
     if not any(ranks):
         notes[-1] = explain_no_choice(results, model)
-    if "dataset" in results.varying_of[model]:
-        notes.append(
-            "Cells of different datasets stand in one list; ranks compare them only if their "
-            "numbers can be compared."
-        )
     notes += describe_sources(results, ids, paper_tables)
-    title = f"{model}: by {objective}, {first} first"
+    title = f"{setting.title}: by {objective}, {first} first"
     if not any(ranks):
-        title = f"{model}: no cell has {objective}: in the sweep's order"
+        title = (
+            f"{setting.title}: no cell has {objective}: in the sweep's order"
+        )
     return Table(name, title, data, tuple(notes))
 
 
