@@ -14,6 +14,9 @@ from sweep_files import (
 from gensweep import load
 from gensweep.ledger.status import Status
 from gensweep.report.collect import print_tables
+from gensweep.report.tables import Table
+from gensweep.report.tables.columns import Column, Kind, TableData
+from gensweep.report.tables.terminal import print_table
 from gensweep.system.terminal import Console
 
 
@@ -62,3 +65,22 @@ def test_many_cells_are_cut_in_the_terminal_and_no_number_of_the_report_is_neede
     console = Console(file=io.StringIO(), width=120)
     print_tables(load(write_sweep(tmp_path, cells)), console)
     assert "10 more cells: see tables/cells.md" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_on_a_narrow_screen_trials_keep_their_numbers_whole() -> None:
+    """Their parameters become one column of text; 50 columns are too few for eight columns."""
+    params = {"lr": 0.00238, "muon_lr": 0.0384, "weight_decay": 0.184, "batch_size": 16}
+    columns = [Column("trial", [17], Kind.COUNT)]
+    columns += [Column(name, [value], Kind.PARAMETER) for name, value in params.items()]
+    columns += [Column(f"epoch {epoch}", [0.38412], Kind.NUMBER) for epoch in (3, 9)]
+    table = Table("search", "tpe: trials", TableData(tuple(columns)))
+    for width in (50, 200):
+        screen = io.StringIO()
+        print_table(table, Console(file=screen, width=width))
+        lines = screen.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        text = screen.getvalue()
+        assert text.count("0.3841") == 2
+        has_setting = "lr=0.00238" in text and "weight_decay=0.184" in text
+        assert has_setting == (width == 50)
+        assert all(str(value) in text for value in params.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.report.remarks import describe_selection
 from gensweep.report.tables.choice import choose_columns, get_choice_of_cells
-from gensweep.report.tables.columns import Column
+from gensweep.report.tables.columns import Column, Kind
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
 from gensweep.report.tables.rows import build_rows
@@ -16,6 +16,7 @@ from gensweep.report.tables.sources import (
     describe_sources,
 )
 from gensweep.report.tables.sweep import describe_fixed, list_problems
+from gensweep.report.tables.text_cells import NOTHING
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -88,11 +89,36 @@ def print_table(table: Table, console: Console) -> None:
     """Print all of a table, with its notes."""
     for heading, part in table.parts.items():
         title = f"{table.title}: {heading}" if heading else table.title
+        columns = arrange_columns(part)
+        is_narrow = _measure_width(columns) > console.width
+        if is_narrow:
+            columns = _merge_parameters(columns)
         console.print(
-            _make_rich_table(title, arrange_columns(part), console.width)
+            _make_rich_table(
+                title, columns, console.width, break_numbers=not is_narrow
+            )
         )
     for note in table.notes:
         console.print(note, style=_NOTE_STYLE)
+
+
+def _merge_parameters(columns: list[Column]) -> list[Column]:
+    """Return the columns with all parameters in one column of text, which may be broken."""
+    merged = [one for one in columns if one.kind == Kind.PARAMETER]
+    if not merged:
+        return columns
+    settings = []
+    for texts in zip(*(one.texts for one in merged), strict=True):
+        pairs = [
+            f"{column.label}={text}"
+            for column, text in zip(merged, texts, strict=True)
+            if text != NOTHING
+        ]
+        settings.append(" ".join(pairs))
+    first = columns.index(merged[0])
+    rest = [one for one in columns if one.kind != Kind.PARAMETER]
+    setting = Column("setting", settings, Kind.TEXT)
+    return [*rest[:first], setting, *rest[first:]]
 
 
 def _show_model(
@@ -145,7 +171,21 @@ def _show_problems(
         )
 
 
-def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
+def _make_rich_table(
+    title: str,
+    columns: list[Column],
+    width: int,
+    *,
+    break_numbers: bool = True,
+) -> Any:
+    """Return a table for the terminal.
+
+    Args:
+        title: above it.
+        columns: all of them.
+        width: of the screen, in characters.
+        break_numbers: on a screen that is too narrow, break numbers over lines as text is.
+    """
     from rich import box
     from rich.table import Table as RichTable
 
@@ -163,8 +203,14 @@ def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
     for column in columns:
         lines = [line for line in (column.label, column.shown_unit) if line]
         header = "\n".join(lines).replace("_", underscore)
-        justify = "right" if column.is_numeric else "left"
-        printed.add_column(header, justify=justify, overflow="fold")
+        if not break_numbers:
+            header = header.replace(" ", "\n")
+        printed.add_column(
+            header,
+            justify="right" if column.is_numeric else "left",
+            overflow="fold",
+            no_wrap=column.is_numeric and not break_numbers,
+        )
     for row in zip(*(column.texts for column in columns), strict=True):
         printed.add_row(*row)
     return printed
