@@ -55,6 +55,14 @@ def alone(root: Path, pack: Pack = LANES) -> None:
         trained(root, Pack((each,)))
 
 
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the points of `LANES`, each trained alone."""
+    root = tmp_path_factory.mktemp("apart")
+    alone(root)
+    return root
+
+
 def close(one: Path, other: Path, points: tuple[Point, ...]) -> None:
     """The same numbers, but for the order of sums."""
     for each in points:
@@ -172,10 +180,9 @@ class TestLanesThatFit:
 
 
 class TestATrialOfLanes:
-    def test_leaves_what_each_point_alone_leaves(self, tmp_path: Path) -> None:
-        together, apart = tmp_path / "together", tmp_path / "apart"
+    def test_leaves_what_each_point_alone_leaves(self, tmp_path: Path, apart: Path) -> None:
+        together = tmp_path / "together"
         trained(together)
-        alone(apart)
         close(together, apart, LANES.points)
         for lane, each in enumerate(LANES.points):
             names = [
@@ -202,12 +209,13 @@ class TestATrialOfLanes:
             (each, Status.OK) for each in ids
         ]
 
-    def test_one_lane_diverges_and_the_others_do_not_notice(self, tmp_path: Path) -> None:
+    def test_one_lane_diverges_and_the_others_do_not_notice(
+        self, tmp_path: Path, apart: Path
+    ) -> None:
         wild = point(5, lr=1e38)
         reported = trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))[
             1:
         ]
-        alone(tmp_path / "apart")
         record = records(tmp_path / "together")[wild.id]
         assert reported[0]["point"] == wild.id and "lanes" not in reported[0], (
             "it is recorded before the others go on"
@@ -217,7 +225,7 @@ class TestATrialOfLanes:
             and record.error
             and "not finite in epoch 1" in record.error
         )
-        close(tmp_path / "together", tmp_path / "apart", LANES.points[:2])
+        close(tmp_path / "together", apart, LANES.points[:2])
 
     def test_what_another_run_trains_or_has_trained_is_left_out(self, tmp_path: Path) -> None:
         done, ballast, left = LANES.points
@@ -320,15 +328,14 @@ class TestAStoppedPack:
             assert weights(straight, each) == weights(stopped, each)
             assert records(stopped)[each.id].pack["size"] == 3
 
-    def test_may_go_on_point_by_point(self, tmp_path: Path) -> None:
+    def test_may_go_on_point_by_point(self, tmp_path: Path, apart: Path) -> None:
         with pytest.raises(Stopped):
             trained(tmp_path / "stopped", report=self.stop)
         alone(tmp_path / "stopped")
-        alone(tmp_path / "apart")
-        close(tmp_path / "stopped", tmp_path / "apart", LANES.points)
+        close(tmp_path / "stopped", apart, LANES.points)
 
     def test_between_two_checkpoints_lets_the_late_ones_catch_up(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, apart: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         end_epoch = CourseAttempt.end_epoch
 
@@ -349,8 +356,7 @@ class TestAStoppedPack:
         ]
         first, second, third = (each.id for each in LANES.points)
         assert reported == [[(second, 1), (third, 1)], [(first, 2), (second, 2), (third, 2)]]
-        alone(tmp_path / "apart")
-        close(tmp_path / "stopped", tmp_path / "apart", LANES.points)
+        close(tmp_path / "stopped", apart, LANES.points)
 
 
 class TestTheCommandLine:
