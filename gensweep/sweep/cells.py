@@ -19,11 +19,14 @@ MAX_CELLS = 1_000_000
 
 
 class _Combination:
-    """The parameters of a cell as attributes, for `where`."""
+    """The parameters of a cell for `where`, as attributes or items: `p.lr` or `p["lr"]`."""
 
     def __init__(self, model: str, params: dict[str, Any]) -> None:
         self._model = model
         self._params = params
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
 
     def __getattr__(self, name: str) -> Any:
         if name in self._params:

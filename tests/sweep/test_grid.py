@@ -31,6 +31,8 @@ def test_where_sees_every_parameter_also_defaults_and_inactive_ones() -> None:
     axes: dict[str, Any] = {"encoder_layers": [1, 2, 3], "decoder_layers": range(1, 4)}
     lower = Grid("text_to_text", where=lambda p: p.encoder_layers <= p.decoder_layers, **axes)
     assert list_depths(lower) == [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)]
+    items = Grid("text_to_text", where=lambda p: p["encoder_layers"] <= p["decoder_layers"], **axes)
+    assert items.map_cells() == lower.map_cells()
     same = Grid("text_to_text", where=lambda p: p.optimizer == "adam" and p.muon_lr is None, **axes)
     assert len(same.cells()) == 9
 
@@ -48,6 +50,10 @@ def test_where_sees_every_parameter_also_defaults_and_inactive_ones() -> None:
         (lambda: Grid("cae", {"lr": 1}), "{'lr': 1} is not a Zip"),  # type: ignore[arg-type]
         (lambda: Grid("cae", where=True), "where=True is not a function"),  # type: ignore[arg-type]
         (lambda: Grid("cae", where=lambda p: False), "where accepts none of the combinations"),
+        (
+            lambda: Grid("cae", where=lambda p: p["encoder_layer"] == 1),
+            "unknown parameter 'encoder_layer' in where of cae; did you mean 'encoder_layers'?",
+        ),
         (
             lambda: Grid("cae", where=lambda p: p.encoder_layer == 1),
             "unknown parameter 'encoder_layer' in where of cae; did you mean 'encoder_layers'?",
