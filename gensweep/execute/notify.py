@@ -19,6 +19,8 @@ from gensweep.system.text import print_line
 
 TIMEOUT_SECONDS = 60.0
 """A command that takes longer is ended."""
+SHELL_OPERATORS = frozenset(["|", "||", "&", "&&", ";", "<", ">", ">>", "2>"])
+"""Words that a program would take for the names of files, where a shell acts on them."""
 
 
 class Notifier:
@@ -88,7 +90,7 @@ def split_command(command: str) -> list[str]:
     """Return the words of a command line.
 
     Raises:
-        UserError: a quote is not closed, or there is no such program.
+        UserError: a quote is not closed, there is no such program, or a word is a shell's.
     """
     try:
         words = shlex.split(command)
@@ -98,10 +100,17 @@ def split_command(command: str) -> list[str]:
         raise UserError(
             f"--notify {command!r} names no command; write one such as --notify 'python tell.py'"
         )
+    advice = (
+        "it runs without a shell, so write sh -c '...' for a shell's syntax"
+    )
     if shutil.which(words[0]) is None:
         raise UserError(
-            f"--notify {command}: there is no program {words[0]!r}; it runs without a shell, so "
-            "write sh -c '...' for a shell's syntax"
+            f"--notify {command}: there is no program {words[0]!r}; {advice}"
+        )
+    operators = [word for word in words if word in SHELL_OPERATORS]
+    if operators:
+        raise UserError(
+            f"--notify {command}: {operators[0]!r} means nothing here; {advice}"
         )
     return words
 

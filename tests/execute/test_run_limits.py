@@ -148,6 +148,7 @@ def test_a_command_that_fails_is_a_warning(tmp_path: Path) -> None:
     ("command", "says"),
     [
         ("no-such-command", "there is no program 'no-such-command'"),
+        ("cat > seen.json", "'>' means nothing here; it runs without a shell"),
         ("'unbalanced", "No closing quotation"),
         ("", "names no command"),
         ("  ", "names no command"),
