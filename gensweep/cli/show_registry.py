@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gensweep.core.config import Config
-from gensweep.core.errors import UserError
+from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.registries import (
     DATASETS,
     FIGURES,
@@ -64,14 +64,20 @@ def show_entry(kind: str, name: str, console: Console) -> None:
     """Print everything that is known of one entry, such as the metric `fid`.
 
     Raises:
-        UnknownNameError: there is no such entry; the message names the nearest one.
-        UserError: entries of this kind have no page of their own.
+        UserError: there is no such entry, and the message names the nearest one; or entries of this
+            kind have no page of their own.
     """
     if kind == "sweeps":
         raise UserError(
             f"list sweeps takes no name; try: gensweep {name} --dry-run"
         )
-    item = REGISTRIES[kind][name]
+    try:
+        item = REGISTRIES[kind][name]
+    except UnknownNameError as error:
+        command = f"GENSWEEP_PLUGINS=FILE.py gensweep list {kind} {name}"
+        raise UserError(
+            f"{error} For one of a file of yours: {command}"
+        ) from None
     if kind == "metrics":
         console.print(_describe_metric(name, item))
         return

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.data_source import Data, DataSource
 from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.metric_checks import check_metric
+from gensweep.core.metric_values import CheckedFunction
 from gensweep.core.own_data import OWN_DATA, OwnData
-from gensweep.core.registry import Registry
+from gensweep.core.registry import OWN_PACKAGE, Registry
 from gensweep.core.values import show_value
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from gensweep.core.trainable import Trainable
 
 Range = tuple[float | None, float | None]
-
 MODELS: Registry[type[Trainable]] = Registry("model", "gensweep.models")
 DATASETS: Registry[type[Data]] = Registry("dataset", "gensweep.data")
 
@@ -196,6 +196,9 @@ def register_metric(
     ) -> Any:
         _check_is_function(f"metric {name!r}", function)
         doc = inspect.getdoc(function) or ""
+        compute = function
+        if not function.__module__.startswith(OWN_PACKAGE):
+            compute = CheckedFunction(name, function)
         metric = Metric(
             name=name,
             needs=needs,
@@ -203,7 +206,7 @@ def register_metric(
             direction=direction,
             when=when,
             doc=doc,
-            compute=function,
+            compute=compute,
             min_examples=min_examples,
             range=range,
             roles=frozenset(roles),

@@ -8,6 +8,10 @@ from typing import Any
 
 MAX_SHOWN = 200
 """The most characters of a wrong value that an error shows."""
+MAX_METRIC = 1e100
+"""The largest absolute value of a metric, so that sums of squares stay finite.
+
+float32, in which models compute, ends at 3e38."""
 _CONSTANTS = {"none": None, "null": None, "true": True, "false": False}
 
 

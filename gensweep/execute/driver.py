@@ -15,6 +15,7 @@ from gensweep.execute.plan_messages import (
     print_changed_plugins,
     print_notes,
     print_unreadable,
+    print_unused_metrics,
 )
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.resume_hint import ResumeHint
@@ -108,6 +109,7 @@ def _run(
             plan = make_plan(current.points(), ledger)
             plan.order = options.order
     print_unreadable(plan, console)
+    print_unused_metrics(current, console)
     note = describe_dropped_points(store, current, options.command)
     resume_hint = ResumeHint(options.command if plan.todo else None)
     limit = None

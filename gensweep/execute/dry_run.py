@@ -14,6 +14,7 @@ from gensweep.execute.plan_messages import (
     print_code_changes,
     print_shared_epochs,
     print_unreadable,
+    print_unused_metrics,
 )
 from gensweep.execute.plan_report import (
     LocalWork,
@@ -86,6 +87,7 @@ def dry_run(
         print_line(console, json.dumps(report.to_dict(), indent=1))
         return report
     print_unreadable(plan, console)
+    print_unused_metrics(declared, console)
     for search in declared.searches:
         print_line(console, describe_budget(search))
     searcher.print_progress()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gensweep.core.errors import describe_unknown
+from gensweep.core.registries import DERIVED, METRICS, MODELS
 from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
@@ -115,3 +117,26 @@ def print_changed_plugins(sweep: Sweep, console: Console) -> None:
                 f"{plugin.label} was changed during this run, which used the version from before.",
                 "yellow",
             )
+
+
+def print_unused_metrics(sweep: Sweep, console: Console) -> None:
+    """Print which metrics of the user's files need an output that no model has."""
+    own = [
+        name
+        for plugin in sweep.plugins
+        for name in METRICS.list_layer(plugin.key)
+    ]
+    if not own:
+        return
+    known = set(DERIVED)
+    for _, model in MODELS.items():
+        known.update(model.outputs)
+    for name in own:
+        for output in METRICS[name].needs:
+            if output not in known:
+                unknown = describe_unknown("output", output, known)
+                print_line(
+                    console,
+                    f"The metric {name} is never measured: {unknown}",
+                    "yellow",
+                )

@@ -27,7 +27,8 @@ def open_plugin(name: str | os.PathLike[str]) -> tuple[Plugin, list[str]]:
     names = MODELS.list_layer(plugin.key)
     if not names:
         raise UserError(
-            f"{plugin.label} has no task and no model, so there is nothing to train"
+            f"{plugin.label} has no task and no model, so there is nothing to train; "
+            "metrics, tables and figures are checked when a sweep that names the file is trained"
         )
     return plugin, names
 

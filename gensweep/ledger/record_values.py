@@ -8,13 +8,9 @@ from typing import Any
 
 from gensweep.core.config import RESERVED_NAMES, get_last_epoch, is_count
 from gensweep.core.own_data import OWN_DATA
-from gensweep.core.values import is_number, is_plain
+from gensweep.core.values import MAX_METRIC, is_number, is_plain
 from gensweep.ledger.status import Status
 
-MAX_METRIC = 1e100
-"""The largest absolute value of a metric, so that sums of squares stay finite.
-
-float32, in which models compute, ends at 3e38."""
 MAX_SECONDS = 1e9
 """The longest training that a record may name: 30 years."""
 

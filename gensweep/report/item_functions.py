@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterator
 from typing import Any, Protocol, Self, TypeVar
 
 from gensweep.core.errors import ReportItemError
 from gensweep.core.registries import ReportItem
+from gensweep.core.registry import OWN_PACKAGE
 from gensweep.core.values import show_value
 from gensweep.plugins.loader import find_user_line
 from gensweep.report.figures.data import FigureData
 from gensweep.report.results import Results
 from gensweep.report.tables import Table
-from gensweep.sweep.table_choice import OWN_PACKAGE
 from gensweep.system.file_stems import is_file_name
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,8 @@ def _make(
     entries: list[T] = []
     with leave_out_failure(item, word):
         returned: Any = item.make(results)
-        if isinstance(returned, kind):
-            returned = [returned]
-        if not isinstance(returned, Iterable) or isinstance(returned, str):
+        # A data frame can be iterated, too, but yields the names of its columns.
+        if not isinstance(returned, (list, tuple, Iterator)):
             returned = (returned,)
         for entry in returned:
             _check_entry(item.name, entry, kind)

@@ -15,6 +15,7 @@ from typing import Any
 
 from gensweep.core.data_source import DataSource
 from gensweep.core.errors import GensweepError
+from gensweep.core.metric_values import CheckedFunction
 from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import (
     DERIVED,
@@ -198,7 +199,10 @@ def has_same_training_code(
 
 def _list_metric_roots(metric: Metric) -> set[str]:
     """Return the full names of a metric's function and of the functions that derive its outputs."""
-    roots = {get_full_name(metric.compute)}
+    function = metric.compute
+    if isinstance(function, CheckedFunction):
+        function = function.function
+    roots = {get_full_name(function)}
     for entry in _iter_derived(metric.needs):
         roots.add(get_full_name(entry.compute))
         if entry.tool:

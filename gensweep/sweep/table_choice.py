@@ -8,11 +8,10 @@ from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import TABLES
+from gensweep.core.registry import OWN_PACKAGE
 from gensweep.core.values import show_value
 from gensweep.sweep.axes import list_items
 
-OWN_PACKAGE = "gensweep."
-"""Start of the modules of built-in tables, whose columns are known."""
 COLUMNS = ("model", "rank", "seconds", "seeds ok", "paper", "difference")
 """Columns of built-in tables that are neither a parameter nor a metric."""
 VALIDATION = "validation/"

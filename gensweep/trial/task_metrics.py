@@ -11,7 +11,7 @@ import torch
 
 from gensweep.core.errors import describe_unknown
 from gensweep.core.run import Range
-from gensweep.ledger.record_values import MAX_METRIC
+from gensweep.core.values import MAX_METRIC
 from gensweep.train.divergence import DivergedError
 from gensweep.trial.task_state import TaskError
 

@@ -49,7 +49,11 @@ BAD_DRAWING = (
     [
         ("table", "return 1 / 0", "own.py:13: ZeroDivisionError: division by zero"),
         ("table", "return None", "mine should return a list of gs.Table, not of NoneType"),
-        ("table", "return results.points", "mine should return a list of gs.Table, not of str"),
+        (
+            "table",
+            "return results.points",
+            "mine should return a list of gs.Table, not of DataFrame",
+        ),
         (
             "table",
             'return [gs.Table("mine", "t", [1])]',
@@ -62,7 +66,27 @@ BAD_DRAWING = (
         ),
         ("figure", "return 1 / 0", "own.py:13: ZeroDivisionError: division by zero"),
         ("figure", "return", "mine should return a list of gs.FigureData, not of NoneType"),
-        ("figure", BAD_PLOT, "ValueError: 'x' and 'y' must have the same size"),
+        ("figure", BAD_PLOT, "own.py:13: Series: x has 2 values, not 1: one for each of the 1"),
+        (
+            "figure",
+            'return [gs.Series("s", [1], [1], low=[0])]',
+            "own.py:13: Series: high has 0 values, not 1: low and high are the two ends",
+        ),
+        (
+            "figure",
+            'return [gs.Panel([], "size", gs.Axis("y"))]',
+            "own.py:13: Panel: x='size' is not a gs.Axis",
+        ),
+        (
+            "figure",
+            'return [gs.Plot(gs.Panel([], gs.Axis("x"), gs.Axis("y")))]',
+            "is not a list of gs.Panel",
+        ),
+        (
+            "table",
+            "return [gs.Table('mine', results.points)]",
+            "own.py:13: Table: title=a DataFrame is not a text",
+        ),
         ("figure", BAD_DRAWING, "own.py:13: ZeroDivisionError: division by zero"),
     ],
 )

@@ -16,7 +16,12 @@ import numpy as np
 from gensweep.core.errors import ReportItemError
 from gensweep.core.values import show_value
 from gensweep.report.figures.grids import Heatmap, ImageGrid
-from gensweep.report.item_checks import check_texts
+from gensweep.report.item_checks import (
+    check_entries,
+    check_instance,
+    check_length,
+    check_texts,
+)
 from gensweep.report.measurement import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -74,6 +79,21 @@ class Series:
     mark: Mark = Mark.ERROR_BARS
     style: int = 0
 
+    def __post_init__(self) -> None:
+        check_instance("Series", self, "mark", Mark)
+        count = len(self.y)
+        if self.mark in (Mark.BARS, Mark.STEPS):
+            reason = f"the edges of {count} bars"
+            check_length("Series", self, "x", [count + 1], reason)
+        else:
+            reason = f"one for each of the {count} values of y"
+            check_length("Series", self, "x", [count], reason)
+        reason = f"none, or one for each of the {count} values of y"
+        for name in ("low", "high", "n"):
+            check_length("Series", self, name, [0, count], reason)
+        reason = "low and high are the two ends of intervals"
+        check_length("Series", self, "high", [len(self.low)], reason)
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row per value: `series`, `mark`, `x`, `y`, `low`, `high`, `n`.
 
@@ -130,6 +150,11 @@ class Panel:
     y: Axis
     title: str = ""
 
+    def __post_init__(self) -> None:
+        check_entries("Panel", self, "series", Series)
+        check_instance("Panel", self, "x", Axis)
+        check_instance("Panel", self, "y", Axis)
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -144,6 +169,9 @@ class Plot:
     panels: Sequence[Panel]
     size: tuple[float, float] = (6.4, 3.4)
     legend_title: str = ""
+
+    def __post_init__(self) -> None:
+        check_entries("Plot", self, "panels", Panel)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per value, with the panel's title if there are several panels."""
