@@ -1,4 +1,4 @@
-"""The report's Tables 2 to 4, and every combined depth, which it could not run."""
+"""The paper's Tables 2 to 4, and every combined depth, which it could not run."""
 
 from gensweep import Grid, Sweep
 
@@ -17,7 +17,7 @@ SWEEP = Sweep(
             glyph_encoder="flat",
             digit_split="shared",
             **DEPTHS,
-        ),  # the report's way
+        ),  # as in the paper
         Grid("text_to_image", digit_split="shared", **DEPTHS),
     ],
     seeds=3,

@@ -121,17 +121,17 @@ def print_changed_plugins(sweep: Sweep, console: Console) -> None:
 
 def print_unused_metrics(sweep: Sweep, console: Console) -> None:
     """Print which metrics of the user's files need an output that no model has."""
-    own = [
+    users_metrics = [
         name
         for plugin in sweep.plugins
         for name in METRICS.list_layer(plugin.key)
     ]
-    if not own:
+    if not users_metrics:
         return
     known = set(DERIVED)
     for _, model in MODELS.items():
         known.update(model.outputs)
-    for name in own:
+    for name in users_metrics:
         for output in METRICS[name].needs:
             if output not in known:
                 unknown = describe_unknown("output", output, known)

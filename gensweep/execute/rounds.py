@@ -8,7 +8,6 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from gensweep.core.errors import StoreError
-from gensweep.execute.deaths import record_deaths
 from gensweep.execute.labels import label_points
 from gensweep.execute.limits import Limits
 from gensweep.execute.notify import Notifier
@@ -17,6 +16,7 @@ from gensweep.execute.progress import Screen
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.search_progress import SearchWatch
 from gensweep.execute.trial_setup import Execute
+from gensweep.execute.worker_deaths import record_deaths
 from gensweep.ledger.claims import Holder, Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.state import State

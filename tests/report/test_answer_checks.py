@@ -11,7 +11,7 @@ from sweep_files import cell, write_answers, write_record, write_sweep
 
 from gensweep import load
 from gensweep.report.answer_checks import explain_contradiction, list_right_shares
-from gensweep.report.outcomes import load_outcomes
+from gensweep.report.query_outcomes import load_outcomes
 from gensweep.report.stats.questions import answer_questions
 
 

@@ -13,8 +13,8 @@ from sweep_files import cell, write_record, write_sweep
 from gensweep import load
 from gensweep.core.registries import TABLES
 from gensweep.data.arithmetic import Arithmetic
-from gensweep.report.outcomes import find_twins, parse_outcomes
-from gensweep.report.stats.outcomes import compare_outcomes, estimate_share
+from gensweep.report.query_outcomes import find_twins, parse_outcomes
+from gensweep.report.stats.test_set import compare_outcomes, estimate_share
 from gensweep.report.tables.markdown import render_markdown
 
 HEADER = "query,answer,predicted\n"

@@ -12,7 +12,7 @@ from gensweep.ledger.search_log import LevelInfo, SearchInfo, TrialInfo
 from gensweep.report.figures.search import _frame, _make_curves
 from gensweep.report.figures.search_slices import _show_importance, compute_importances
 from gensweep.report.measurement import UNBOUNDED
-from gensweep.report.stats.given_data import compute_share, group_values
+from gensweep.report.stats.sampled_importance import compute_share, group_values
 from gensweep.report.stats.search_cost import list_steps, list_unit_values
 
 

@@ -19,7 +19,7 @@ from gensweep.report.figures.data import (
 from gensweep.report.figures.grids import make_message
 from gensweep.report.figures.search import SELECTED
 from gensweep.report.figures.style import COLOURS
-from gensweep.report.stats.given_data import (
+from gensweep.report.stats.sampled_importance import (
     CHANCE_QUANTILE,
     MIN_TRIALS,
     compute_share,

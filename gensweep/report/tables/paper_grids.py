@@ -15,11 +15,11 @@ from gensweep.report.tables.groups import (
     name_groups,
     select_grids,
 )
-from gensweep.report.tables.rows import build_rows
-from gensweep.report.tables.sources import (
+from gensweep.report.tables.paper_numbers import (
     describe_sources,
     list_unmatched_rows,
 )
+from gensweep.report.tables.rows import build_rows
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:

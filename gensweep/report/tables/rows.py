@@ -16,7 +16,7 @@ from gensweep.report.stats.marks import mark_contenders
 from gensweep.report.summary import make_parameter_column
 from gensweep.report.tables import COUNTS
 from gensweep.report.tables.columns import Column, Kind, TableData
-from gensweep.report.tables.sources import build_paper_columns
+from gensweep.report.tables.paper_numbers import build_paper_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,11 +15,11 @@ from gensweep.report.settings import Setting, list_settings, name_settings
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.notes import has_lost_points
-from gensweep.report.tables.rows import build_rows
-from gensweep.report.tables.sources import (
+from gensweep.report.tables.paper_numbers import (
     choose_paper_tables,
     describe_sources,
 )
+from gensweep.report.tables.rows import build_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,11 +10,11 @@ from gensweep.report.tables.choice import choose_columns, get_choice_of_cells
 from gensweep.report.tables.columns import Column, Kind
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
-from gensweep.report.tables.rows import build_rows
-from gensweep.report.tables.sources import (
+from gensweep.report.tables.paper_numbers import (
     choose_paper_tables,
     describe_sources,
 )
+from gensweep.report.tables.rows import build_rows
 from gensweep.report.tables.sweep import describe_fixed, list_problems
 from gensweep.report.tables.text_cells import NOTHING
 from gensweep.system.text import pluralize

@@ -13,14 +13,14 @@ import numpy as np
 from gensweep.core.registries import register_table
 from gensweep.ledger.status import Status
 from gensweep.report.figures.settings import list_answering
-from gensweep.report.outcomes import (
+from gensweep.report.query_outcomes import (
     Outcomes,
     find_twins,
     is_arithmetic,
     load_outcomes,
 )
 from gensweep.report.stats.holm import apply_holm
-from gensweep.report.stats.outcomes import (
+from gensweep.report.stats.test_set import (
     ShareRight,
     compare_outcomes,
     estimate_share,
