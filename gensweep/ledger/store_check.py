@@ -123,9 +123,11 @@ def _naming_step(step: str) -> Generator[None]:
     """Add to an error which step failed."""
     try:
         yield
-    except StoreError:
-        # A bucket's own message is complete, and a full disk is no fault of the file system.
-        raise
+    except StoreError as error:
+        # An account may be allowed to write and not to remove.
+        named = StoreError(f"cannot {step}: {error}")
+        named.errno = error.errno
+        raise named from error
     except OSError as error:
         reason = error.strerror or error
         raise OSError(

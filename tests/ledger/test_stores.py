@@ -18,14 +18,15 @@ from s3_server import BUCKET, KEYS, Fault, Server, running
 
 from gensweep import load
 from gensweep.core.errors import LostClaimError, StoreError
-from gensweep.ledger import buckets, mirror, remote_stores
+from gensweep.ledger import buckets, mirror, remote_stores, state
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.records import Record
+from gensweep.ledger.remote_stores import RemoteStore
 from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import check_store
-from gensweep.ledger.stores import Store
+from gensweep.ledger.stores import Entry, Store
 
 pytestmark = [pytest.mark.s3, pytest.mark.filterwarnings("default")]
 ME = Process.get_current()
@@ -281,7 +282,7 @@ def test_a_server_that_does_not_answer_is_reported_at_once(
     assert "no connection: is the network up, and is the endpoint right?" in ended.error
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE"])
 def test_lost_permission_is_reported_before_anything_trains(
     server: Server, bucket: str, tmp_path: Path, trained: Any, method: str
 ) -> None:
@@ -289,7 +290,27 @@ def test_lost_permission_is_reported_before_anything_trains(
         ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
     assert ended.code == 2
     assert "are there credentials on this host" in ended.error
+    assert method != "DELETE" or "cannot remove a file: s3://" in ended.error
     assert not trained
+
+
+def test_records_that_are_listed_late_are_not_trained_again(
+    server: Server, bucket: str, tmp_path: Path, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, list_all = write_sweep(tmp_path, seeds=2), RemoteStore._list
+
+    def list_late(store: RemoteStore, folder: str, deep: bool) -> dict[str, Entry]:
+        entries = list_all(store, folder, deep)
+        return {name: entry for name, entry in entries.items() if "record.json" not in name}
+
+    assert call(file, "--results", bucket, "--local").code == 0
+    before = dict(trained)
+    monkeypatch.setattr(state, "MAX_POINTS_UNLISTED", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteStore, "_list", list_late)
+        assert call(file, "--results", bucket, "--local").code == 1, "they count as missing"
+    assert call(file, "--results", bucket, "--local").code == 0
+    assert dict(trained) == before
 
 
 def test_an_overloaded_store_is_asked_again(server: Server, bucket: str, tmp_path: Path) -> None:
