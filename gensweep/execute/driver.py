@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from gensweep.execute.datasets import publish_datasets
 from gensweep.execute.notify import Notifier
 from gensweep.execute.plan import (
+    Plan,
     make_plan,
     plan_run,
 )
@@ -92,22 +93,8 @@ def _run(
     ledger = Ledger(store)
     load_plugins(sweep.plugins)
     searcher = Searcher(sweep, ledger, console)
-    resources = options.resources
-    # What is tried again may change what a search asks for next.
-    tries_again = resources.retry_failed or resources.retrain_changed
     with as_results_error(store):
-        current = searcher.peek(may_ask=not tries_again)
-        plan = plan_run(
-            filter_points(current, options.filters), ledger, options
-        )
-        # Another run may record a trial after the search has read the records; then the search
-        # asks again.
-        asks_again = searcher.has_searches and tries_again
-        while not plan.todo and (asks_again or searcher.has_pending_trials):
-            asks_again = False
-            current = searcher.peek()
-            plan = make_plan(current.points(), ledger)
-            plan.order = options.order
+        current, plan = _plan(options, ledger, searcher)
     print_unreadable(plan, console)
     print_unused_metrics(current, console)
     note = describe_dropped_points(store, current, options.command)
@@ -126,7 +113,7 @@ def _run(
         print_line(console, f"Nothing to do: {plan.summarize()}.")
         print_notes(plan, note, options, console)
     with resume_hint:
-        searcher.drop_checkpoints(resources.keep)
+        searcher.drop_checkpoints(options.resources.keep)
         wanted = None
         if options.filters:
             wanted = [point.id for point in plan.points]
@@ -144,6 +131,27 @@ def _run(
     counts = plan.count_statuses()
     exit_status = 1 if bad else 0
     return _Ending(exit_status, dict(counts), page, limit)
+
+
+def _plan(
+    options: RunOptions, ledger: Ledger, searcher: Searcher
+) -> tuple[Sweep, Plan]:
+    """Return the sweep with the points that its searches ask for now, and its plan."""
+    resources = options.resources
+    # What is tried again may change what a search asks for next.
+    tries_again = resources.retry_failed or resources.retrain_changed
+    current = searcher.peek(may_ask=not tries_again)
+    selected = filter_points(current, options.filters)
+    plan = plan_run(selected, ledger, options)
+    # Another run may record a trial after the search has read the records; then the search
+    # asks again.
+    asks_again = searcher.has_searches and tries_again
+    while not plan.todo and (asks_again or searcher.has_pending_trials):
+        asks_again = False
+        current = searcher.peek()
+        plan = make_plan(current.points(), ledger)
+        plan.order = options.order
+    return current, plan
 
 
 def _print_upload_hint(

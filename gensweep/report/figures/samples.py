@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,7 @@ ABOUT_ANSWERS = (
     "a wrong answer."
 )
 NO_SHEET = "No sheet of samples to show; the caption says why."
+_AXIS_LABELS = ("epoch", "cell")
 _EPOCH_FILE = re.compile(r"epoch-([0-9]+)\.png")
 
 
@@ -86,66 +88,96 @@ def make_samples_by_epoch(results: Results) -> list[FigureData]:
     return [_show_by_epoch(results, name, one) for name, one in settings]
 
 
+@dataclass(frozen=True)
+class _SavedSheets:
+    """The sheets that some cells saved.
+
+    Attributes:
+        cells: the cells, a row each.
+        files: epoch -> sheet of each cell's point.
+        epochs: in which any of the points saved a sheet.
+    """
+
+    cells: Sequence[ShownCell]
+    files: Sequence[Mapping[int, str]]
+    epochs: Sequence[int]
+
+
 def _show_by_epoch(
     results: Results, stem: str, setting: Setting
 ) -> FigureData:
-    cells = select_best_and_others(results, setting.model, setting.cells)
-    title, axis_labels = (
-        f"{setting.title}: samples by epoch",
-        ("epoch", "cell"),
-    )
-    missing = MissingFiles()
+    """Return the answers of each cell by epoch, or its pictures for a model without answers."""
+    model = setting.model
+    cells = select_best_and_others(results, model, setting.cells)
     files = [_find_sheets(results, one) for one in cells]
     all_epochs = sorted({epoch for by_epoch in files for epoch in by_epoch})
+    saved = _SavedSheets(cells, files, all_epochs)
     epochs = _pick_evenly(all_epochs, MAX_EPOCHS_SHOWN)
-    table = make_answer_table(
-        _read_answers(results, cells, files, epochs), epochs
-    )
-    if table is not None:
-        choice = describe_choice(results, setting.model, setting.cells)
-        caption = f"{choice} {describe_points(cells)} {ABOUT_ANSWERS}"
-        caption += _describe_epochs(epochs, all_epochs)
-        title = f"{setting.title}: answers by epoch"
-        return FigureData(stem, title, caption, table, setting.model)
-    loaded = [
-        _load_sheets(results, by_epoch, epochs, missing) for by_epoch in files
-    ]
-    sheets = [
-        s
-        for by_epoch in loaded
-        for s in by_epoch.values()
-        if isinstance(s, np.ndarray)
-    ]
     if cells:
-        choice = describe_choice(results, setting.model, setting.cells)
+        choice = describe_choice(results, model, setting.cells)
         caption = f"{choice} {describe_points(cells)}"
     else:
-        caption = describe_nothing(results, [setting.model])
+        caption = describe_nothing(results, [model])
+    answers = _read_answers(results, cells, files, epochs)
+    table = make_answer_table(answers, epochs)
+    if table is not None:
+        title = f"{setting.title}: answers by epoch"
+        caption += f" {ABOUT_ANSWERS}{_describe_epochs(epochs, all_epochs)}"
+        return FigureData(stem, title, caption, table, model)
+    title = f"{setting.title}: samples by epoch"
+    content, sentences = _arrange_sheets(results, model, saved, epochs)
+    return FigureData(stem, title, caption + sentences, content, model)
+
+
+def _arrange_sheets(
+    results: Results,
+    model: str,
+    saved: _SavedSheets,
+    epochs: Sequence[int],
+) -> tuple[ImageGrid, str]:
+    """Return the sheets of some epochs, a row per cell, and what a caption says of them."""
+    missing = MissingFiles()
+    loaded = [
+        _load_sheets(results, by_epoch, epochs, missing)
+        for by_epoch in saved.files
+    ]
+    sheets = [
+        sheet
+        for by_epoch in loaded
+        for sheet in by_epoch.values()
+        if isinstance(sheet, np.ndarray)
+    ]
     if not sheets:
-        caption += missing.format_caption()
-        content = make_message(NO_SHEET, axis_labels)
-        return FigureData(stem, title, caption, content, setting.model)
+        message = make_message(NO_SHEET, _AXIS_LABELS)
+        return message, missing.format_caption()
     fitting = MAX_ROW_PIXELS // _cut(sheets[0]).shape[1]
-    epochs = _pick_evenly(epochs, max(2, fitting))
+    shown_epochs = _pick_evenly(epochs, max(2, fitting))
     rows, shown_files = [], []
-    for by_epoch, available in zip(loaded, files, strict=True):
+    for by_epoch, available in zip(loaded, saved.files, strict=True):
         last_epoch = max(available)
         rows.append(
-            [_get_panel(by_epoch, epoch, last_epoch) for epoch in epochs]
+            [
+                _get_panel(by_epoch, epoch, last_epoch)
+                for epoch in shown_epochs
+            ]
         )
-        shown_files.append([available.get(epoch, "") for epoch in epochs])
-    caption += f" {describe_sheet_rows(results, setting.model)}"
+        shown_files.append(
+            [available.get(epoch, "") for epoch in shown_epochs]
+        )
+    sentences = f" {describe_sheet_rows(results, model)}"
     if any(_cut(sheet).size < sheet.size for sheet in sheets):
-        caption += " Only a part of each sheet is shown: the left of its first and last rows."
-    caption += _describe_epochs(epochs, all_epochs)
-    caption += _describe_last_only(cells, files)
-    row_labels = [one.title for one in cells]
-    column_labels = [str(epoch) for epoch in epochs]
-    caption += missing.format_caption()
-    content = ImageGrid(
-        rows, row_labels, column_labels, axis_labels, files=shown_files
+        sentences += " Only a part of each sheet is shown: the left of its first and last rows."
+    sentences += _describe_epochs(shown_epochs, saved.epochs)
+    sentences += _describe_last_only(saved.cells, saved.files)
+    sentences += missing.format_caption()
+    grid = ImageGrid(
+        rows,
+        row_labels=[one.title for one in saved.cells],
+        column_labels=[str(epoch) for epoch in shown_epochs],
+        axis_labels=_AXIS_LABELS,
+        files=shown_files,
     )
-    return FigureData(stem, title, caption, content, setting.model)
+    return grid, sentences
 
 
 def _find_sheets(results: Results, cell: ShownCell) -> dict[int, str]:
