@@ -1,7 +1,7 @@
 """Runs on a Ray cluster that loses nodes, gains nodes, loses its driver, or has two drivers at once.
 
 The nodes are raylets of one host, so whoever holds a claim can be seen to be dead; claims of another host are
-`test_ledger`'s and `test_cluster`'s.
+`test_claims`'s and `test_cluster`'s.
 """
 
 from __future__ import annotations
