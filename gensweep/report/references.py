@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gensweep.report.paper import list_paper_tables
@@ -37,7 +38,8 @@ class Published:
     n: int = 1
 
 
-def list_published(results: Results) -> list[Published]:
+@lru_cache(maxsize=1)
+def list_published(results: Results) -> tuple[Published, ...]:
     """Return every published number of a metric that the sweep measures, by cell."""
     numbers: list[Published] = []
     for cell in results.sweep.cells:
@@ -50,7 +52,7 @@ def list_published(results: Results) -> list[Published]:
                     cell.id, row.metric, row.value, row.source, row.sd, row.n
                 )
                 numbers.append(number)
-    return numbers
+    return tuple(numbers)
 
 
 def _iter_paper_numbers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.status import Status
@@ -215,8 +216,9 @@ def _iter_rows(
         )
 
 
+@lru_cache(maxsize=1)
 def _list_points(results: Results) -> dict[str, list[tuple[int, str]]]:
-    """Return cell -> seed and id of its points with a record."""
+    """Return cell -> seed and id of its points with a record; all tables of a page ask for it."""
     points_of: dict[str, list[tuple[int, str]]] = {}
     columns = (
         results.points[name].tolist()
