@@ -20,6 +20,7 @@
     │   ├── LostClaimError             a later attempt has taken over the point
     │   ├── TaskError                  a task that breaks a rule (trial)
     │   ├── NetworkError               a user's network returns what it must not (trial)
+    │   ├── MetricError                a user's metric returns something else than a number
     │   ├── ProcessDiedError           a point whose attempts ended their processes (trial)
     │   ├── NodeError                  a node on which no actor starts (cluster)
     │   └── RayDiedError               a process that Ray needs has ended

@@ -21,7 +21,7 @@ class MetricError(GensweepError):
         position: file and line of its function.
     """
 
-    def __init__(self, message: str, function: Compute) -> None:
+    def __init__(self, message: str, function: Compute | None = None) -> None:
         super().__init__(message)
         code = getattr(function, "__code__", None)
         self.position = ""
