@@ -34,7 +34,12 @@ SPLIT_PREFIX = "(?:train|validation|test)/"
 """Before the name of a metric, which is then no ordinary word."""
 WORDS = frozenset(("mind",))
 """Abbreviations that are ordinary words, too."""
-LONGER_WORDS = {"lr": "learning rate", "char": "character", "std": "s.d."}
+LONGER_WORDS = {
+    "lr": "learning rate",
+    "char": "character",
+    "std": "s.d.",
+    "wasserstein": "Wasserstein",
+}
 
 
 class Labels:

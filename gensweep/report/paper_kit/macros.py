@@ -30,9 +30,9 @@ HEADER = r"""% Written by gensweep: one macro per number. Include it in the prea
 %     \gs...Interval  its 95% confidence interval
 %     \gs...Full      both
 %     \gs...N         the number of seeds
-% \gs<Sweep><Model>Best... are of the cell that is best on the validation set. A name changes only
-% if another parameter is swept; LaTeX then stops at the old name. ?? is a number that is not
-% measured.
+% \gs<Sweep><Model>Best... are of the cell that is best on the validation set. With several
+% datasets, the dataset stands before Best. A name changes only if another parameter is swept;
+% LaTeX then stops at the old name. ?? is a number that is not measured.
 % Each question of the sweep has these macros; the question is the name:
 %     \gs...Verdict   yes, no, equal, undecided, or not enough data
 %     \gs...Estimate  the difference, slope or share that was tested
