@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from gensweep.report.figures.data import (
     Mark,
     Panel,
     Plot,
+    Series,
 )
 from gensweep.report.figures.histories import (
     EPOCH_AXIS,
@@ -82,21 +83,8 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
         caption += f" Lines are means; intervals are drawn for {MAX_BANDS} cells at most."
     if has_seeds:
         caption += " Thin lines are single seeds."
-    series = []
-    for rank in rest:
-        label = f"#{rank + 1}: {_format_values(results, ids[rank], names)}"
-        series.append(curves[ids[rank]].to_series(label, Mark.BACKGROUND))
-    for style, rank in enumerate(chosen):
-        label = _format_values(results, ids[rank], names)
-        if is_cut:
-            label = f"#{rank + 1}: {label}"
-        curve = curves[ids[rank]]
-        one = curve.to_series(label, Mark.BAND, style)
-        if not has_bands:
-            one = replace(one, low=(), high=())
-        if has_seeds:
-            series += curve.list_seed_lines(label, style)
-        series.append(one)
+    shown = _ShownCurves(curves, ids, chosen, rest, has_bands, has_seeds)
+    series = _build_series(results, model, shown)
     metric = column.rpartition("/")[2]
     y = Axis(
         column.replace("/", " ") + format_unit(results, metric),
@@ -104,6 +92,53 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     )
     plot = Plot([Panel(series, EPOCH_AXIS, y)], legend_title=", ".join(names))
     return FigureData(stem, f"{model}: learning curves", caption, plot, model)
+
+
+@dataclass(frozen=True)
+class _ShownCurves:
+    """The curves of a figure, and how they are drawn.
+
+    Attributes:
+        curves: cell -> its curve.
+        ids: the cells, the best first.
+        coloured: ranks of the cells in colour.
+        grey: ranks of the cells in grey.
+        has_bands: whether the curves in colour have their intervals.
+        has_seeds: whether they have a thin line per seed.
+    """
+
+    curves: Mapping[str, Curve]
+    ids: Sequence[str]
+    coloured: Sequence[int]
+    grey: Sequence[int]
+    has_bands: bool
+    has_seeds: bool
+
+
+def _build_series(
+    results: Results, model: str, shown: _ShownCurves
+) -> list[Series]:
+    """Return the lines of a figure: grey ones first, so that those in colour lie above them."""
+    names = results.varying_of[model]
+    is_cut = len(shown.ids) > MAX_SERIES
+    series = []
+    for rank in shown.grey:
+        cell = shown.ids[rank]
+        label = f"#{rank + 1}: {_format_values(results, cell, names)}"
+        series.append(shown.curves[cell].to_series(label, Mark.BACKGROUND))
+    for style, rank in enumerate(shown.coloured):
+        cell = shown.ids[rank]
+        label = _format_values(results, cell, names)
+        if is_cut:
+            label = f"#{rank + 1}: {label}"
+        curve = shown.curves[cell]
+        mean = curve.to_series(label, Mark.BAND, style)
+        if not shown.has_bands:
+            mean = replace(mean, low=(), high=())
+        if shown.has_seeds:
+            series += curve.list_seed_lines(label, style)
+        series.append(mean)
+    return series
 
 
 def _count_seed_lines(curves: Iterable[Curve]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
@@ -77,6 +77,19 @@ def _show_training(
     if unpaired:
         caption += f" Not measured by epoch: {', '.join(unpaired)}."
     caption += describe_lost(lost)
+    panels = _build_panels(results, curves, names)
+    plot = Plot(panels, (3.2 * len(names) + 1.4, 2.9))
+    return FigureData(
+        stem, f"{setting.title}: training", caption, plot, setting.model
+    )
+
+
+def _build_panels(
+    results: Results,
+    curves: Mapping[str, Sequence[Curve]],
+    names: Sequence[str],
+) -> list[Panel]:
+    """Return a panel per column: its training and its validation values by epoch."""
     panels = []
     for index, name in enumerate(names):
         series = []
@@ -85,21 +98,10 @@ def _show_training(
             if not curve.is_empty:
                 series.append(curve.to_series(split, Mark.BAND, style))
                 series += curve.list_seed_lines(split, style)
-        panels.append(
-            Panel(
-                series,
-                EPOCH_AXIS,
-                Axis(
-                    name + format_unit(results, name),
-                    bounds=get_range(results, name),
-                ),
-                name,
-            )
-        )
-    plot = Plot(panels, (3.2 * len(names) + 1.4, 2.9))
-    return FigureData(
-        stem, f"{setting.title}: training", caption, plot, setting.model
-    )
+        label = name + format_unit(results, name)
+        y = Axis(label, bounds=get_range(results, name))
+        panels.append(Panel(series, EPOCH_AXIS, y, name))
+    return panels
 
 
 def _list_unpaired(

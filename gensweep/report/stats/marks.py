@@ -66,8 +66,8 @@ def find_contending_cells(
         return frozenset()
     groups: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
-        info = results.sweep.cells[results.index_of[cell]]
-        key = (info.model, repr(info.params.get("dataset")))
+        declared = results.sweep.cells[results.index_of[cell]]
+        key = (declared.model, repr(declared.params.get("dataset")))
         groups.setdefault(key, []).append(cell)
     contending: set[str] = set()
     for members in groups.values():
