@@ -33,14 +33,17 @@ def add_origins(
         records: of all points of the results root.
         relatives: points that may have a checkpoint without a record: an interrupted training.
     """
-    courses = {course[0].course_key: course for course in plan.courses}
-    if not courses:
-        return
-    todo = {point.id for point in plan.todo}
-    candidates: dict[CourseKey, list[Origin]] = {}
     with as_results_error(ledger.store):
         # One listing of a bucket tells of all points.
         store = ledger.store.snapshot(POINTS)
+        has_points = bool(store.list_folders(POINTS))
+    if not plan.todo or not has_points:
+        # In a new results root, 100,000 points need no look at each.
+        return
+    courses = {course[0].course_key: course for course in plan.courses}
+    todo = {point.id for point in plan.todo}
+    candidates: dict[CourseKey, list[Origin]] = {}
+    with as_results_error(ledger.store):
         for key, origin in _find_by_record(store, records, courses, todo):
             candidates.setdefault(key, []).append(origin)
         known = todo | plan.state.records.keys()
