@@ -30,8 +30,9 @@ from gensweep.sweep.syntax import (
 _MESSAGE_MODULES = {"logging", "warnings"}
 """Modules whose calls, as statements, only tell the user something."""
 _PARAMETER_MODULE = "core.config"
-_METRIC_MODULE = "core.registries"
 """The module of this package that defines `param`."""
+_METRIC_MODULE = "core.registries"
+"""The module of this package that defines `register_metric`."""
 
 
 class SourceTree:
