@@ -19,6 +19,7 @@ from gensweep.execute.make_options import make_run_options
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.open_store import open_store
 from gensweep.plugins.loader import load_plugins
+from gensweep.prepare.fingerprint import read_again_when_named
 from gensweep.report.load import load
 from gensweep.report.results import Results
 from gensweep.sweep.changes import change_sweep, split_changes
@@ -53,7 +54,7 @@ def run(sweep: Sweep, **options: Unpack[RunArguments]) -> Results:
     """
     from gensweep.execute.driver import run as run_to_end
 
-    with _keep_layers():
+    with _keep_layers(), _read_data_once():
         changed, run_options = _prepare(sweep, options)
         console = make_console()
         run_options = _choose_executor(changed, run_options, console)
@@ -82,7 +83,7 @@ def dry_run(
     Raises:
         UserError: an option or the results folder cannot be used.
     """
-    with _keep_layers():
+    with _keep_layers(), _read_data_once():
         changed, run_options = _prepare(sweep, options)
         report = print_plan(changed, run_options, make_console(), calibrate)
     return report.to_dict()
@@ -169,6 +170,16 @@ def _keep_layers() -> Generator[None]:
         yield
     finally:
         activate_layers(layers)
+
+
+@contextlib.contextmanager
+def _read_data_once() -> Generator[None]:
+    """Let the user's data mean one content in this block, and read it again afterwards."""
+    try:
+        yield
+    finally:
+        # A notebook runs for days, and its user may add pictures between two sweeps.
+        read_again_when_named()
 
 
 @contextlib.contextmanager

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 DIGITS = 16
 """Hexadecimal digits of the digest in a pinned text."""
 _pinned_texts: dict[str, str] = {}
-"""Text of a parameter -> pinned text, in this process."""
+"""Scheme and absolute path -> pinned text, in this process."""
+_outdated: set[str] = set()
+"""Keys of `_pinned_texts` whose data is read again when it is next named."""
 _paths: dict[str, Path] = {}
 """Pinned text -> the folder or file, in this process."""
 _surveys: dict[str, Survey] = {}
@@ -124,18 +126,20 @@ class Source:
             raise ValueError(
                 f"{text!r} is none of {self}{self._suggest(text)}"
             )
-        # A process reads the data once, so that it means the same content during a complete run.
-        if text not in _pinned_texts:
+        # A run reads the data once, so that it means the same content from start to end.
+        key = _get_key(text)
+        if key not in _pinned_texts or key in _outdated:
             try:
                 folder = Path(path).expanduser().absolute() if path else None
-                _pinned_texts[text] = pin_to_content(scheme, folder)
+                _pinned_texts[key] = pin_to_content(scheme, folder)
+                _outdated.discard(key)
             except DataError as error:
                 raise ValueError(str(error)) from error
             except (
                 RuntimeError
             ) as error:  # expanduser: no home folder for `~nobody`
                 raise ValueError(f"{text}: {error}") from error
-        return _pinned_texts[text]
+        return _pinned_texts[key]
 
     def _suggest(self, text: str) -> str:
         """Return what to write for a path without a scheme; nothing for other text."""
@@ -186,7 +190,20 @@ def get_survey(pinned: str) -> Survey | None:
 
 def get_pinned_text(text: str) -> str:
     """Return the pinned text of data that this process has pinned; other text unchanged."""
-    return _pinned_texts.get(text, text)
+    return _pinned_texts.get(_get_key(text), text)
+
+
+def _get_key(text: str) -> str:
+    """Return the scheme and the absolute path that a text names; other text unchanged."""
+    name, colon, path = text.partition(":")
+    if not path:
+        return text
+    path = os.path.expanduser(path)
+    if not os.path.isabs(path):
+        # A notebook may change its folder, and then the same text names other data.
+        with contextlib.suppress(OSError):
+            path = os.path.join(os.getcwd(), path)
+    return f"{name}{colon}{path}"
 
 
 def find_paths(values: Iterable[Any]) -> dict[str, str]:
@@ -206,9 +223,15 @@ def label_pinned(text: str) -> str:
     return get_display_name(text, path) if path else text
 
 
+def read_again_when_named() -> None:
+    """Read data again when a grid next names it; grids that exist mean what they meant."""
+    _outdated.update(_pinned_texts)
+
+
 def clear_cache() -> None:
     """Forget what this process has pinned, so that it reads all data again."""
     _pinned_texts.clear()
+    _outdated.clear()
     _paths.clear()
     _surveys.clear()
 

@@ -61,12 +61,19 @@ def get_commit() -> str | None:
 def _run_git(folder: Path, *arguments: str) -> str | None:
     """Return the output of git for a folder; None if it fails or is not installed."""
     command = ["git", "-C", str(folder), *arguments]
+    # In a hook, or in `git rebase --exec`, variables such as GIT_DIR name another checkout.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
+    }
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             timeout=GIT_TIMEOUT_SECONDS,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import types
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import nbclient
 import nbformat
 import pytest
 import torch
+from PIL import Image
 from runs import TINY, call, options_of, records, same, t2t, write_sweep
 
 import gensweep as gs
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
+from gensweep.core.registry import activate_layers, list_active_layers
 from gensweep.execute.run_sweep import format_call
 from gensweep.report.page.commands import Commands
 from gensweep.report.results import Results
@@ -131,10 +134,17 @@ def test_a_file_that_was_not_loaded_is_named() -> None:
         make_sweep(uses=["mine.py"]).run(local=True)
 
 
-def test_files_that_were_loaded_stay_available(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def own_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[None]:
+    """A working folder for files that are loaded, and forgotten after the test."""
     monkeypatch.chdir(tmp_path)
+    layers = list_active_layers()
+    yield
+    activate_layers(layers)
+
+
+@pytest.mark.usefixtures("own_files")
+def test_files_that_were_loaded_stay_available(tmp_path: Path) -> None:
     sweep = make_sweep()
     source = (
         "import gensweep as gs\n@gs.task('mine_own', metrics={'score': gs.Range(0, 1, 'max')})\n"
@@ -146,6 +156,23 @@ def test_files_that_were_loaded_stay_available(
     assert "mine_own" in MODELS, "the sweep does not use it, but the notebook does"
     mine = gs.Sweep("own", [gs.Grid("mine_own", width=[1, 5])])
     assert list(train(mine, tmp_path).points["score"]) == [0.1, 0.5]
+
+
+@pytest.mark.usefixtures("own_files")
+def test_a_file_that_was_edited_replaces_its_earlier_version(tmp_path: Path) -> None:
+    source = (
+        "import gensweep as gs\n@gs.task('mine_own', metrics={'score': gs.Range(0, 1, 'max')})\n"
+        "def train(run: gs.Run, *, width: int = 3):\n    return {'score': width / 10}\n"
+    )
+    Path("mine.py").write_text(source)
+    gs.use("mine.py")
+    Path("mine.py").write_text(source.replace("/ 10", "/ 5"))
+    gs.use("mine.py")
+    mine = gs.Sweep("own", [gs.Grid("mine_own", width=[1, 5])])
+    assert list(train(mine, tmp_path).points["score"]) == [0.2, 1.0]
+    Path("other.py").write_text(source)
+    with pytest.raises(UserError, match=r"registered by both mine\.py and other\.py"):
+        gs.use("other.py")
 
 
 @pytest.fixture
@@ -247,6 +274,25 @@ def test_a_dry_run_returns_the_plan(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "3 points wanted" in capsys.readouterr().out
     assert not (tmp_path / "r").exists()
     assert gs.dry_run(make_sweep(), results=tmp_path / "r")["points_to_train"] == 1
+
+
+def test_pictures_added_between_two_runs_count(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+
+    def add_pictures(numbers: range) -> None:
+        for number in numbers:
+            Image.new("RGB", (70, 70), (number, 0, 0)).save(folder / f"{number}.png")
+
+    def make() -> gs.Sweep:
+        grid = gs.Grid("cae", dataset=f"folder:{folder}", filters=4, latent_dim=4, epochs=1)
+        return gs.Sweep("own", [grid])
+
+    add_pictures(range(30))
+    before = make()
+    before.dry_run(results=tmp_path / "r", local=True)
+    add_pictures(range(30, 40))
+    assert [one.id for one in make().points()] != [one.id for one in before.points()]
 
 
 def test_the_page_says_how_to_repeat_a_run_of_python(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from gensweep.prepare.fingerprint import (
     get_pinned_text,
     locate,
     pin_to_content,
+    read_again_when_named,
 )
 
 
@@ -106,6 +107,25 @@ class TestPinning:
         before = again(box)
         (box / "a").write_text("other")
         assert Source(BOX)(f"box:{box}") == before != again(box)
+
+    def test_after_a_run_it_is_read_again_when_named(self, box: Path) -> None:
+        before = again(box)
+        (box / "a").write_text("other")
+        read_again_when_named()
+        assert get_pinned_text(f"box:{box}") == before
+        now = Source(BOX)(f"box:{box}")
+        assert now == get_pinned_text(f"box:{box}") != before
+        (box / "a").write_text("third")
+        assert Source(BOX)(f"box:{box}") == now
+
+    def test_a_relative_place_follows_the_working_folder(
+        self, box: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(box.parent)
+        outer = Source(BOX)("box:.")
+        monkeypatch.chdir(box / "in")
+        inner = Source(BOX)("box:.")
+        assert inner == again(box / "in") != outer
 
     def test_what_is_pinned_stays(self, box: Path) -> None:
         pinned = again(box)
