@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -135,8 +134,10 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'gensweep' has no attribute {name!r}")
+    from gensweep.core.registry import import_built_in
+
     module, _, original_name = _MODULES[name].partition(":")
-    return getattr(importlib.import_module(module), original_name or name)
+    return getattr(import_built_in(module), original_name or name)
 
 
 def __dir__() -> list[str]:

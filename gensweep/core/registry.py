@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Generator, Iterable, Iterator
+from types import ModuleType
 from typing import Generic, TypeVar, cast
 
 from gensweep.core.errors import UnknownNameError, UserError
@@ -75,6 +76,16 @@ def refuse_entries(reason: str) -> Generator[None]:
         yield
     finally:
         _Layers.refusal = before
+
+
+def import_built_in(module: str) -> ModuleType:
+    """Import a module of this package, whose entries are built in whoever imports it first."""
+    before = (_Layers.loading, _Layers.refusal)
+    _Layers.loading = _Layers.refusal = ""
+    try:
+        return importlib.import_module(module)
+    finally:
+        _Layers.loading, _Layers.refusal = before
 
 
 def activate_layers(layers: Iterable[str]) -> None:
@@ -252,14 +263,7 @@ class Registry(Generic[T]):
             return
         # Set first: a module of the package may use the registry while it is imported.
         self._loaded = True
-        layer, refusal = _Layers.loading, _Layers.refusal
-        _Layers.loading = _Layers.refusal = ""
-        try:
-            package = importlib.import_module(self._package)
-            for module in pkgutil.iter_modules(
-                getattr(package, "__path__", [])
-            ):
-                if not module.name.startswith("_"):
-                    importlib.import_module(f"{self._package}.{module.name}")
-        finally:
-            _Layers.loading, _Layers.refusal = layer, refusal
+        package = import_built_in(self._package)
+        for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+            if not module.name.startswith("_"):
+                import_built_in(f"{self._package}.{module.name}")

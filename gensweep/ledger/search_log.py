@@ -89,6 +89,15 @@ class SearchInfo(BaseModel):
     trials: list[TrialInfo] = []
     confirmed: list[ConfirmedInfo] = []
 
+    @property
+    def comparable_by(self) -> tuple[str, ...]:
+        """Model, metric, and a dataset that the sweep file names: equal for searches whose values
+        can be compared.
+        """
+        dataset = self.identity.get("fixed", {}).get("dataset")
+        named = () if dataset is None else (dataset.strip("'"),)
+        return (self.model, self.metric, *named)
+
     def list_samplers(self) -> list[str]:
         """Return what chose the values of the trials, each name and version once."""
         return list(dict.fromkeys(trial.sampler for trial in self.trials))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.report.paper import list_paper_tables
 
 if TYPE_CHECKING:
-    from gensweep.ledger.manifest import ReferenceInfo
+    from gensweep.ledger.manifest import CellInfo, ReferenceInfo
     from gensweep.report.results import Results
 
 PAPER_SOURCE = "Demmenie, Holterman and Westhoff (2024), Table"
@@ -45,9 +45,7 @@ def list_published(results: Results) -> tuple[Published, ...]:
     for cell in results.sweep.cells:
         numbers += _iter_paper_numbers(results, cell.id, cell.model)
         for row in results.sweep.reference:
-            if row.metric in results.metrics and _matches(
-                row, cell.model, cell.params
-            ):
+            if _matches(results, row, cell):
                 number = Published(
                     cell.id, row.metric, row.value, row.source, row.sd, row.n
                 )
@@ -75,14 +73,18 @@ def list_unmatched(results: Results) -> list[ReferenceInfo]:
     unmatched = []
     for row in results.sweep.reference:
         cells = results.sweep.cells
-        if not any(_matches(row, cell.model, cell.params) for cell in cells):
+        if not any(_matches(results, row, cell) for cell in cells):
             unmatched.append(row)
     return unmatched
 
 
-def _matches(row: ReferenceInfo, model: str, params: dict[str, Any]) -> bool:
-    """Return whether a cell has every parameter that a row names."""
-    if row.model not in (None, model):
+def _matches(results: Results, row: ReferenceInfo, cell: CellInfo) -> bool:
+    """Return whether a cell has the metric of a row, and every parameter that the row names."""
+    params = cell.params
+    if row.model not in (None, cell.model):
+        return False
+    info = results.metrics.get(row.metric)
+    if info is None or cell.model not in info.models:
         return False
     return all(
         name in params and _is_same(params[name], value)

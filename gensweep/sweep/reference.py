@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.registries import Metric
 from gensweep.core.values import is_number, show_value
 
 _COLUMNS = ("model", "metric", "value", "sd", "n", "source")
@@ -65,9 +66,8 @@ def resolve_paths_from(folder: Path) -> Generator[None]:
 def read_reference(
     sweep: str,
     path: Any,
-    models: Collection[str],
+    metrics: Mapping[str, Mapping[str, Metric]],
     parameters: Collection[str],
-    metrics: Collection[str],
 ) -> list[ReferenceRow]:
     """Return the rows of a sweep's reference file; none without a file.
 
@@ -76,9 +76,8 @@ def read_reference(
     Args:
         sweep: its name.
         path: what the sweep file says.
-        models: the sweep's models.
+        metrics: model of the sweep -> its metrics by name.
         parameters: the parameters of its cells.
-        metrics: the metrics of its models.
 
     Raises:
         SweepError: the file cannot be read, or a line is wrong; the message names it.
@@ -93,7 +92,7 @@ def read_reference(
     lines = _read_lines(sweep, file)
     header = [name.strip() for name in lines[0]] if lines else []
     _check_header(file, header, parameters)
-    rows = []
+    rows: dict[str, ReferenceRow] = {}
     for number, line in enumerate(lines[1:], 2):
         if not any(text.strip() for text in line):
             continue
@@ -105,10 +104,17 @@ def read_reference(
         texts = dict(
             zip(header, (text.strip() for text in line), strict=True)
         )
-        rows.append(_parse_row(line_name, texts, models, metrics))
+        row = _parse_row(line_name, texts, metrics)
+        same = repr((row.model, row.params, row.metric, row.source))
+        if same in rows:
+            raise SweepError(
+                f"{line_name}: {row.source} has {row.metric} of this setting in a line above, "
+                f"too: {rows[same].value:g}; remove one of them"
+            )
+        rows[same] = row
     if not rows:
         raise SweepError(f"{file}: no numbers below the header")
-    return rows
+    return list(rows.values())
 
 
 def _read_lines(sweep: str, file: Path) -> list[list[str]]:
@@ -132,8 +138,11 @@ def _check_header(
     """Raise SweepError for a missing, an unknown or a repeated column."""
     missing = [name for name in _NEEDED if name not in header]
     if missing:
+        hint = ""
+        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+            hint = "; separate the columns by commas"
         raise SweepError(
-            f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}"
+            f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}{hint}"
         )
     for name in header:
         if header.count(name) > 1:
@@ -155,29 +164,32 @@ def _find_file(path: Path) -> Path:
 def _parse_row(
     line_name: str,
     texts: Mapping[str, str],
-    models: Collection[str],
-    metrics: Collection[str],
+    metrics: Mapping[str, Mapping[str, Metric]],
 ) -> ReferenceRow:
     """Return one line of the file.
 
     Args:
         line_name: file and line, for errors.
         texts: column -> text.
-        models: the sweep's models.
-        metrics: the metrics of its models.
+        metrics: model of the sweep -> its metrics by name.
     """
-    if texts["metric"] not in metrics:
-        raise SweepError(
-            describe_unknown("metric", texts["metric"], metrics, line_name)
-        )
     model = texts.get("model") or None
-    if model is not None and model not in models:
-        raise SweepError(describe_unknown("model", model, models, line_name))
+    if model is not None and model not in metrics:
+        raise SweepError(describe_unknown("model", model, metrics, line_name))
+    known: dict[str, Metric] = {}
+    for name, of_model in metrics.items():
+        if model in (None, name):
+            known |= of_model
+    if texts["metric"] not in known:
+        raise SweepError(
+            describe_unknown("metric", texts["metric"], known, line_name)
+        )
     if not texts["source"]:
         raise SweepError(
             f"{line_name}: source is empty: every number needs its source"
         )
     value = _parse_number(line_name, "value", texts["value"])
+    _check_range(line_name, known[texts["metric"]], value)
     runs, sd = 1, None
     if texts.get("n"):
         number = _parse_number(line_name, "n", texts["n"])
@@ -203,6 +215,21 @@ def _parse_row(
     }
     return ReferenceRow(
         texts["metric"], value, texts["source"], params, model, sd, runs
+    )
+
+
+def _check_range(line_name: str, metric: Metric, value: float) -> None:
+    """Raise SweepError for a value that the metric cannot have, such as 58.7 of a fraction."""
+    low, high = metric.range
+    is_inside = (low is None or value >= low) and (
+        high is None or value <= high
+    )
+    if is_inside:
+        return
+    ends = ["no limit" if end is None else f"{end:g}" for end in metric.range]
+    raise SweepError(
+        f"{line_name}: value={value:g}, but {metric.name} [{metric.unit}] has values from "
+        f"{ends[0]} to {ends[1]}; write it in this unit"
     )
 
 

@@ -17,6 +17,7 @@ from gensweep.sweep.search_arguments import (
     check_confirm,
     check_count,
     check_enough_trials,
+    check_is_comparable,
     check_is_searched,
     check_method,
     check_metric,
@@ -90,6 +91,7 @@ class Search:
             self._prefix, "reduction_factor", reduction_factor, 2
         )
         check_is_searched(self._prefix, self.space)
+        check_is_comparable(self._prefix, self.space)
         epochs = self._get_epochs()
         self.levels = [
             *check_rungs(self._prefix, model, rungs, epochs),

@@ -198,6 +198,21 @@ def check_is_searched(prefix: str, space: SearchSpace) -> None:
         )
 
 
+def check_is_comparable(prefix: str, space: SearchSpace) -> None:
+    """Raise SweepError if the trials of a search would be tested on different data."""
+    for key in space.dimensions:
+        if key == "dataset":
+            raise SweepError(
+                f"{prefix}: dataset cannot be searched: the best trial would be that of the "
+                "easiest dataset; write one Search per dataset, each with a name, or a Grid"
+            )
+        if key.endswith("_seed"):
+            raise SweepError(
+                f"{prefix}: {key} cannot be searched: the best trial would be that of the easiest "
+                f"data; write one value, such as {key}=0"
+            )
+
+
 def check_confirm(
     prefix: str, confirm: Any, search: Search
 ) -> tuple[int, list[int]]:

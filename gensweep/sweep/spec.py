@@ -10,7 +10,7 @@ from typing import Any
 
 from gensweep.core.errors import SweepError
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
-from gensweep.core.registries import FIGURES
+from gensweep.core.registries import FIGURES, MODELS
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.arguments import (
     check_grids,
@@ -210,11 +210,12 @@ class Sweep(Runnable):
         """Return the rows of the reference file; none without a file."""
         if path is None:
             return []
-        models = {part.model for part in (*self.grids, *self.searches)}
+        metrics = {}
+        for part in (*self.grids, *self.searches):
+            of_model = MODELS[part.model].list_metrics()
+            metrics[part.model] = {one.name: one for one in of_model}
         parameters = list_sweep_parameters(self.grids, self.searches)
-        return read_reference(
-            self.name, path, models, parameters, list_metric_names(models)
-        )
+        return read_reference(self.name, path, metrics, parameters)
 
     def _list_names(self) -> frozenset[str]:
         """Return the parameters of all models, and the names of the models."""

@@ -8,7 +8,7 @@ import pytest
 from sweep_files import cell, write_record, write_sweep
 
 from gensweep import load
-from gensweep.core.registries import TABLES
+from gensweep.core.registries import FIGURES, TABLES
 from gensweep.report.collect import collect
 from gensweep.report.frames import format_html
 from gensweep.report.page.headline import list_headlines
@@ -88,3 +88,14 @@ def test_macros_of_the_best_cell_name_the_dataset(results: Results) -> None:
         key[2]: value for key, value in macros.items() if key[-2:] == ("best", "encoder_layers")
     }
     assert layers == {"avatars": "2", "cryptopunks": "1"}
+
+
+def test_each_dataset_has_learning_curves(results: Results) -> None:
+    """Of more cells than colours, "#1" would be a cell of the easiest dataset."""
+    avatars, cryptopunks = FIGURES["learning_curves"].make(results)
+    assert avatars.title == "cae on avatars: learning curves"
+    assert avatars.name == "learning_curves-cae-avatars"
+    assert cryptopunks.name == "learning_curves-cae-cryptopunks"
+    for figure in (avatars, cryptopunks):
+        assert figure.content.legend_title == "encoder_layers"
+        assert {one.label for one in figure.content.panels[0].series} == {"1", "2"}

@@ -105,6 +105,12 @@ def make_plain() -> Sweep:
         (HEADER + "1,exact_match,0.5,,,\n", "source is empty"),
         (HEADER + "1,exact_match,0.5,0.1,1,S\n", "sd=0.1 needs n of 2 or more"),
         (HEADER + "1,exact_match,0.5,,0,S\n", "at least one run"),
+        (HEADER + "1,exact_match,58.7,,,S\n", r"exact_match \[fraction\] has values from 0 to 1"),
+        (
+            HEADER + "1,loss,2,,,S\n1,loss,3,,,S\n",
+            "csv:3: S has loss of this setting in a line above",
+        ),
+        (HEADER.replace(",", ";"), "separate the columns by commas"),
         ("encoder_layer,metric,value,source\n1,loss,1,S\n", "did you mean 'encoder_layers'"),
     ],
 )
@@ -112,6 +118,26 @@ def test_a_wrong_line_is_named(tmp_path, text, message):
     (tmp_path / "numbers.csv").write_text(text)
     with pytest.raises(SweepError, match=message):
         make(tmp_path / "numbers.csv")
+
+
+def test_a_metric_is_one_of_the_model_of_its_line(tmp_path):
+    file = tmp_path / "numbers.csv"
+    grids = [Grid("text_to_text"), Grid("vae", dataset="avatars")]
+    file.write_text("model,metric,value,source\nvae,exact_match,0.5,S\n")
+    with pytest.raises(SweepError, match=r"unknown metric 'exact_match' in .*csv:2"):
+        Sweep("x", grids, reference=file)
+    file.write_text("metric,value,source\nexact_match,0.5,S\n")
+    assert len(Sweep("x", grids, reference=file).reference) == 1
+
+
+def test_a_number_stands_beside_cells_that_have_its_metric(tmp_path):
+    cells = [cell(0), cell(0, model="cae")]
+    write_record(tmp_path, cells[0], 0, exact_match=0.5)
+    write_record(tmp_path, cells[1], 0, reconstruction_mse=0.5)
+    rows = [{"metric": "exact_match", "value": 0.9, "source": "Mine (2021)", "params": {}}]
+    (table,) = TABLES["reference"].make(load(write_sweep(tmp_path, cells, reference=rows)))
+    mine = table.frame[table.frame["source"] == "Mine (2021)"]
+    assert mine["model"].tolist() == ["text_to_text"]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

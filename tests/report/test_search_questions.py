@@ -82,6 +82,9 @@ def test_what_cannot_be_compared_says_why(results: Results) -> None:
     assert finding.answer == "Both selected the same trial."
     other = two.model_copy(update={"metric": "validation/exact_match"})
     assert not list(compare_searches(Runs(replace(results, searches={"one": one, "two": other}))))
+    fixed = two.identity["fixed"] | {"dataset": "'others'"}
+    other = two.model_copy(update={"identity": two.identity | {"fixed": fixed}})
+    assert not list(compare_searches(Runs(replace(results, searches={"one": one, "two": other}))))
 
 
 def test_searches_of_unequal_cost_are_named(results: Results) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,3 +148,15 @@ def test_an_error_of_where_is_one_of_the_sweep_with_set_too(
     file.write_text(file.read_text().replace("hidden=8", "hidden=4"))
     with pytest.raises(SweepError, match=f"picky.py:3: .*{says}"):
         read_sweep(file)
+
+
+def test_a_sweep_file_may_import_everything(tmp_path: Path) -> None:
+    """In a new process, it is what imports tables and figures first."""
+    file = tmp_path / "all.py"
+    file.write_text("from gensweep import *\nSWEEP = Sweep('all', Grid('text_to_text'))\n")
+    code = "import sys, pathlib; from gensweep.sweep.load import read_sweep; "
+    code += "print(read_sweep(pathlib.Path(sys.argv[1])).name)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "all\n", ended.stderr

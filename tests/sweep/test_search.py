@@ -122,6 +122,7 @@ def test_other_ranges_that_are_none() -> None:
         ({"confirm": Confirm(best=2)}, "only 1 of 9 trials are trained for all epochs"),
         ({"confirm": Confirm(best=1, seeds=0)}, "at least one seed is needed"),
         ({"confirm": Confirm(best=1, seeds=[0, 7])}, "seeds 0 are the search's own"),
+        ({"split_seed": Integer(0, 9)}, "split_seed cannot be searched"),
     ],
 )
 def test_a_search_that_cannot_be(changes: dict[str, Any], message: str) -> None:
@@ -138,6 +139,11 @@ def test_unknown_names() -> None:
         make(dataset=["arithmetic", "nonsense"])
     with pytest.raises(SweepError, match="search name 'a/b' is not a plain folder name"):
         make(name="a/b")
+
+
+def test_trials_are_tested_on_one_dataset() -> None:
+    with pytest.raises(SweepError, match="dataset cannot be searched: the best trial would be"):
+        Search("vae", metric="loss", dataset=["avatars", "cryptopunks"], trials=2, epochs=2)
 
 
 def test_more_trials_than_there_are_combinations() -> None:

@@ -32,10 +32,9 @@ from gensweep.report.figures.selection import (
     describe_choice,
     rank_cells,
 )
-from gensweep.report.figures.settings import (
-    name_models,
-)
+from gensweep.report.figures.settings import split_by_dataset
 from gensweep.report.figures.style import MAX_SERIES
+from gensweep.report.settings import Setting, name_settings
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -53,13 +52,18 @@ MAX_SEED_LINES = 15
 @register_figure("learning_curves")
 def make_learning_curves(results: Results) -> list[FigureData]:
     """Show the main metric by epoch, a line per cell; of many cells best, median and worst."""
-    stems = name_models("learning_curves", results.models)
-    return [_show_learning(results, name, model) for name, model in stems]
+    settings = name_settings(
+        "learning_curves", split_by_dataset(results, results.models)
+    )
+    return [_show_learning(results, name, one) for name, one in settings]
 
 
-def _show_learning(results: Results, stem: str, model: str) -> FigureData:
-    ids = rank_cells(results, model)
-    names = results.varying_of[model]
+def _show_learning(
+    results: Results, stem: str, setting: Setting
+) -> FigureData:
+    model = setting.model
+    ids = rank_cells(results, model, setting.cells)
+    names = _list_varying(results, setting)
     is_cut = len(ids) > MAX_SERIES
     chosen, rest = _choose_ranks(len(ids), is_cut)
     cells = [ids[rank] for rank in (*chosen, *rest)]
@@ -71,8 +75,8 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     )
     if is_cut:
         caption += f" #1 is the first of {len(ids)} cells; {len(rest)} others are grey."
-        caption += f" {describe_choice(results, model)}"
-    unfinished = len(results.list_cells(model)) - len(ids)
+        caption += f" {describe_choice(results, model, setting.cells)}"
+    unfinished = len(setting.cells) - len(ids)
     if unfinished:
         caption += f" {unfinished} cells have nothing to show yet."
     caption += describe_lost(lost)
@@ -91,7 +95,16 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
         bounds=get_range(results, column),
     )
     plot = Plot([Panel(series, EPOCH_AXIS, y)], legend_title=", ".join(names))
-    return FigureData(stem, f"{model}: learning curves", caption, plot, model)
+    title = f"{setting.title}: learning curves"
+    return FigureData(stem, title, caption, plot, model)
+
+
+def _list_varying(results: Results, setting: Setting) -> list[str]:
+    """Return the parameters that vary within a setting."""
+    names = list(results.varying_of[setting.model])
+    if setting.title != setting.model:
+        names.remove("dataset")
+    return names
 
 
 @dataclass(frozen=True)

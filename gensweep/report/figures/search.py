@@ -44,12 +44,10 @@ SELECTED = "These values chose the trials, so they are no results."
 @register_figure("tuning_curve")
 def make_tuning_curve(results: Results) -> list[FigureData]:
     """Show the best validation value of each search by the epochs that it has trained."""
-    groups: dict[tuple[str, str], dict[str, SearchInfo]] = {}
+    groups: dict[tuple[str, ...], dict[str, SearchInfo]] = {}
     for name, search in results.searches.items():
-        groups.setdefault((search.model, search.metric), {})[name] = search
-    names = make_file_stems(
-        ("tuning_curve", model, metric) for model, metric in groups
-    )
+        groups.setdefault(search.comparable_by, {})[name] = search
+    names = make_file_stems(("tuning_curve", *parts) for parts in groups)
     return [
         _show_curves(results, name, searches)
         for name, searches in zip(names, groups.values(), strict=True)

@@ -68,14 +68,23 @@ class ShownCell:
         return f"{role} ({self.label})" if self.label else role
 
 
-def rank_cells(results: Results, model: str) -> list[str]:
+def rank_cells(
+    results: Results, model: str, cells: Sequence[str] | None = None
+) -> list[str]:
     """Return the model's cells with a point that is ok, the best on the validation set first.
 
     Cells without a validation value come last. Without an objective, the order is the sweep's.
+
+    Args:
+        results: the sweep's.
+        model: whose cells.
+        cells: rank these only, such as those of one dataset; None: all of the model's.
     """
     objective = results.objectives[model]
     done = set(results.cells.loc[results.cells["n_ok"] > 0, "cell"])
-    ids = [cell for cell in results.list_cells(model) if cell in done]
+    if cells is None:
+        cells = results.list_cells(model)
+    ids = [cell for cell in cells if cell in done]
     if objective is None:
         return ids
     is_smaller_better = results.validation[objective].direction == "min"
@@ -152,11 +161,7 @@ def _list_candidates(
     These are the cells with a value of the objective. If no cell has one, they are all cells with
     a result.
     """
-    ids = [
-        cell
-        for cell in rank_cells(results, model)
-        if cells is None or cell in cells
-    ]
+    ids = rank_cells(results, model, cells)
     objective = results.objectives[model]
     if objective is None:
         return ids

@@ -10,18 +10,11 @@ from gensweep.core.roles import Role
 from gensweep.report.figures.style import MAX_FIGURES_PER_ITEM
 from gensweep.report.settings import Setting, list_settings
 from gensweep.report.tables.groups import Group, name_groups, select_grids
-from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 _log = logging.getLogger(__name__)
-
-
-def name_models(item: str, models: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the stem of each model's files, and the model."""
-    stems = make_file_stems((item, model) for model in models)
-    return list(zip(stems, models, strict=True))
 
 
 def split_by_dataset(

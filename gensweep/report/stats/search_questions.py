@@ -36,7 +36,7 @@ def compare_searches(runs: Runs) -> Iterator[Finding]:
     """
     for pair in combinations(runs.results.searches, 2):
         first, second = (runs.results.searches[name] for name in pair)
-        if (first.model, first.metric) == (second.model, second.metric):
+        if first.comparable_by == second.comparable_by:
             yield _compare(runs, pair)
 
 
