@@ -212,7 +212,7 @@ def register_metric(
             roles=frozenset(roles),
             main_rank=main_rank,
         )
-        METRICS.register(name, metric)
+        METRICS.register(name, metric, function)
         return function
 
     return add
@@ -277,9 +277,8 @@ def _register_item(
 ) -> Callable[[Any], Any]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         _check_is_function(f"{registry.kind} {show_value(name)}", function)
-        registry.register(
-            name, ReportItem(name, _get_first_doc_line(function), function)
-        )
+        item = ReportItem(name, _get_first_doc_line(function), function)
+        registry.register(name, item, function)
         return function
 
     return add

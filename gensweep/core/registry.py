@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Generator, Iterable, Iterator
 from types import ModuleType
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.values import show_value
@@ -127,6 +127,11 @@ def load_installed() -> None:
         activate_layers([*_Layers.active, *layers])
 
 
+def is_of_main(source: Any) -> bool:
+    """Return whether a class or function is of a notebook, or of the script that runs."""
+    return getattr(source, "__module__", "") == "__main__"
+
+
 def count_entries(layer: str) -> int:
     """Return how many entries a layer has."""
     return sum(len(registry.list_layer(layer)) for registry in _REGISTRIES)
@@ -147,8 +152,13 @@ class Registry(Generic[T]):
         self._loaded = False
         _REGISTRIES.append(self)
 
-    def register(self, name: str, entry: T) -> None:
+    def register(self, name: str, entry: T, source: Any = None) -> None:
         """Add an entry.
+
+        Args:
+            name: its name.
+            entry: the entry.
+            source: the function that it wraps; None: the entry is what a user's file defines.
 
         Raises:
             ValueError: a built-in module registers a name that is taken.
@@ -165,7 +175,7 @@ class Registry(Generic[T]):
             raise UserError(f"{self.kind} {name!r} {_Layers.refusal}")
         if not _Layers.loading:
             # A cell of a notebook may be run again.
-            is_interactive = getattr(entry, "__module__", "") == "__main__"
+            is_interactive = is_of_main(source or entry)
             if name in self._entries and not is_interactive:
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             self._entries[name] = entry

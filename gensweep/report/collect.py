@@ -15,7 +15,7 @@ import pandas as pd
 
 from gensweep.core.errors import ResultsError, StoreError, UnknownNameError
 from gensweep.core.registries import FIGURES, TABLES, ReportItem
-from gensweep.core.registry import Registry
+from gensweep.core.registry import Registry, is_of_main
 from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.stores import ABANDONED_SECONDS, Store
@@ -50,6 +50,9 @@ _SUFFIXES = (".csv", ".md", ".tex", ".svg", ".png", ".pdf")
 
 def is_current(results: Results) -> bool:
     """Return whether the files of the last collection exist and are of the current records."""
+    if _has_items_of_main(results):
+        # Nobody can tell whether a cell of a notebook was changed.
+        return False
     store, folder = results.store, results.folder.name
     try:
         last = parse_json(store.read(f"{folder}/{COLLECTED}"))
@@ -59,6 +62,15 @@ def is_current(results: Results) -> bool:
         return all_exist and last["digest"] == compute_digest(results)
     except (OSError, ValueError, LookupError, TypeError):
         return False
+
+
+def _has_items_of_main(results: Results) -> bool:
+    """Return whether a notebook or script itself defines a table or figure of the sweep."""
+    tables = [TABLES[name] for name in results.sweep.tables if name in TABLES]
+    figures = [
+        FIGURES[name] for name in results.sweep.figures if name in FIGURES
+    ]
+    return any(is_of_main(item.make) for item in (*tables, *figures))
 
 
 def collect(folder: str | Path) -> list[Path]:

@@ -25,6 +25,7 @@ from gensweep.core.registries import (
     Metric,
     get_dataset_class,
 )
+from gensweep.core.registry import is_of_main
 from gensweep.core.trainable import Trainable, get_full_name
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.source_code import SourceTree
@@ -133,7 +134,9 @@ def _compute_digests(
     """
     metrics = {}
     for name, metric in METRICS.items():
-        if metric.is_applicable(config.outputs):
+        # The source of a notebook's metric is no file: its code stays unknown.
+        is_known = not is_of_main(_get_function(metric))
+        if is_known and metric.is_applicable(config.outputs):
             # The training loop has a digest of its own; metrics only read its outputs.
             metrics[name] = tree.compute_digest(
                 _list_metric_roots(metric), (*WITHOUT, *LOOP)
@@ -199,15 +202,20 @@ def has_same_training_code(
 
 def _list_metric_roots(metric: Metric) -> set[str]:
     """Return the full names of a metric's function and of the functions that derive its outputs."""
-    function = metric.compute
-    if isinstance(function, CheckedFunction):
-        function = function.function
-    roots = {get_full_name(function)}
+    roots = {get_full_name(_get_function(metric))}
     for entry in _iter_derived(metric.needs):
         roots.add(get_full_name(entry.compute))
         if entry.tool:
             roots.add(TOOLS)
     return roots
+
+
+def _get_function(metric: Metric) -> Any:
+    """Return the function of a metric as its author wrote it."""
+    function = metric.compute
+    if isinstance(function, CheckedFunction):
+        return function.function
+    return function
 
 
 def _iter_derived(needs: tuple[str, ...]) -> Iterator[Derived]:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from runs import TINY, call, options_of, records, same, t2t, write_sweep
 
 import gensweep as gs
 from gensweep.core.errors import UserError
-from gensweep.core.registries import MODELS
+from gensweep.core.registries import FIGURES, METRICS, MODELS, TABLES
 from gensweep.core.registry import activate_layers, list_active_layers
 from gensweep.execute.run_sweep import format_call
 from gensweep.report.page.commands import Commands
@@ -266,6 +266,47 @@ def test_the_command_line_still_ends_at_a_second_signal() -> None:
         finally:
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + signal.SIGINT
+
+
+def test_a_table_of_a_notebook_follows_its_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TABLES, "_entries", dict(TABLES.items()))
+
+    def define(title: str) -> None:
+        def count(results: Results) -> list[gs.Table]:
+            return [gs.Table("of_a_cell", title, results.points[["id"]])]
+
+        count.__module__ = "__main__"
+        gs.table("of_a_cell")(count)
+
+    page = tmp_path / "tiny" / "tables" / "of_a_cell.md"
+    for title in ("First version", "Second version"):
+        define(title)
+        train(make_sweep(tables=["of_a_cell"], figures=[]), tmp_path)
+        assert page.read_text().startswith(f"# {title}")
+
+
+@pytest.mark.parametrize(
+    "decorate",
+    [gs.figure("of_a_cell"), gs.metric("of_a_cell", needs=("loss",), unit="nats", direction="min")],
+    ids=["figure", "metric"],
+)
+def test_a_cell_of_a_notebook_may_run_again(
+    decorate: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for registry in (FIGURES, METRICS):
+        monkeypatch.setattr(registry, "_entries", dict(registry.items()))
+
+    def of_a_cell(values: Any) -> None:
+        """Return nothing."""
+
+    for _ in range(2):
+        of_a_cell.__module__ = "__main__"
+        decorate(of_a_cell)
+    of_a_cell.__module__ = "a_library"
+    with pytest.raises(ValueError, match="'of_a_cell' is registered twice"):
+        decorate(of_a_cell)
 
 
 def test_a_dry_run_returns_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

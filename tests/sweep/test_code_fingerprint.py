@@ -6,12 +6,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gensweep.core.registries import MODELS, get_dataset_class
+import gensweep as gs
+from gensweep.core.registries import METRICS, MODELS, get_dataset_class
 from gensweep.sweep import code_fingerprint
 from gensweep.sweep.code_fingerprint import (
+    _compute_digests,
     compare,
     compute_fingerprint,
     has_same_training_code,
@@ -394,3 +397,17 @@ def test_reading_the_source_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_metric_of_a_notebook_leaves_the_rest_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = compute_fingerprint("text_to_text", "arithmetic")
+    monkeypatch.setattr(METRICS, "_entries", dict(METRICS.items()))
+
+    def of_a_cell(outputs: Any) -> float:
+        """Return one."""
+        return 1.0
+
+    of_a_cell.__module__ = "__main__"
+    gs.metric("of_a_cell", needs=("loss",), unit="nats", direction="min")(of_a_cell)
+    _compute_digests.cache_clear()
+    assert compute_fingerprint("text_to_text", "arithmetic") == before is not None
