@@ -32,6 +32,7 @@ from gensweep.report.page import PAGE, Collected, is_page, render
 from gensweep.report.results import Results
 from gensweep.report.tables import Table
 from gensweep.report.tables.choice import apply_choice
+from gensweep.system.garbage import pause_collection
 from gensweep.system.storage import parse_json
 from gensweep.system.terminal import escape_controls
 
@@ -92,6 +93,7 @@ def collect(folder: str | Path) -> list[Path]:
     return write(load(folder))
 
 
+@pause_collection()
 def write(results: Results) -> list[Path]:
     """Write tables, figures and page as `collect`, of results that are loaded."""
     return write_collected(make(results))

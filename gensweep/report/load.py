@@ -36,6 +36,7 @@ from gensweep.report.verified import (
     match_records,
     read_verified,
 )
+from gensweep.system.garbage import pause_collection
 from gensweep.system.naming import Names
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _Files:
     state: State
 
 
+@pause_collection()
 def load(folder: str | Path) -> Results:
     """Read a sweep's results, finished or not.
 

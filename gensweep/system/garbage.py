@@ -9,7 +9,10 @@ from collections.abc import Generator
 
 @contextlib.contextmanager
 def pause_collection() -> Generator[None]:
-    """Do not look for garbage inside: 100,000 new points would be searched again and again."""
+    """Do not look for garbage inside: 100,000 new objects would be searched again and again.
+
+    Use it with `with`, or as a decorator.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
