@@ -374,7 +374,7 @@ def test_a_store_that_is_gone_ends_the_run_at_once_and_says_how_to_go_on(
     assert ended.returncode == 1
     assert ended.stdout.count("; no record written") == 1 and "(outcomes.py" not in ended.stdout
     last = ended.stderr.splitlines()[-1]
-    assert last.startswith(f"error: {bucket}/")
+    assert last.startswith(f"error: cannot write a file: {bucket}/")
     assert ": access denied" in last
     assert last.endswith(
         f"; finished work is saved. To continue: python -m gensweep {' '.join(words)}"
