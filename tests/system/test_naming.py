@@ -537,10 +537,19 @@ def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Pat
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         collect(folder)
-    (figure,) = drawn(folder, "learning_curves").values()
-    legend = " ".join(text.get_text() for text in figure.legends[0].get_texts())
-    assert "folder:[U+10600][U+10601]" in legend
-    assert "folder:é±" in legend
+    curves = [one.data.title for one in drawn(folder, "learning_curves").values()]
+    assert curves == [
+        "cae on folder:\U00010600\U00010601: learning curves",
+        "cae on folder:é±: learning curves",
+    ]
+    digits = {name.replace("folder:", "npz:"): place for name, place in names.items()}
+    others = [cell(0, model="text_to_image", digits=pinned) for pinned in digits]
+    for one in others:
+        write_record(tmp_path, one, 0, mse=0.5)
+    other = write_sweep(tmp_path, others, name="other", places=digits)
+    (figure,) = drawn(other, "learning_curves").values()
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["npz:[U+10600][U+10601]", "npz:é±"]
     titles = [one.data.title for one in drawn(folder, "depth_heatmap").values()]
     assert titles == [
         "cae, dataset=folder:\U00010600\U00010601: depth",

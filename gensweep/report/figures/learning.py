@@ -88,7 +88,7 @@ def _show_learning(
     if has_seeds:
         caption += " Thin lines are single seeds."
     shown = _ShownCurves(curves, ids, chosen, rest, has_bands, has_seeds)
-    series = _build_series(results, model, shown)
+    series = _build_series(results, names, shown)
     metric = column.rpartition("/")[2]
     y = Axis(
         column.replace("/", " ") + format_unit(results, metric),
@@ -129,10 +129,15 @@ class _ShownCurves:
 
 
 def _build_series(
-    results: Results, model: str, shown: _ShownCurves
+    results: Results, names: Sequence[str], shown: _ShownCurves
 ) -> list[Series]:
-    """Return the lines of a figure: grey ones first, so that those in colour lie above them."""
-    names = results.varying_of[model]
+    """Return the lines of a figure: grey ones first, so that those in colour lie above them.
+
+    Args:
+        results: the sweep's.
+        names: the parameters whose values tell the cells apart.
+        shown: the curves.
+    """
     is_cut = len(shown.ids) > MAX_SERIES
     series = []
     for rank in shown.grey:
