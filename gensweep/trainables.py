@@ -127,9 +127,11 @@ def _merge_last_reports(report: ReportFunction) -> ReportFunction:
             else:
                 report(result)
             return
-        report(last_epoch | result)
         if lane["status"] in (Status.FAILED, Status.CLAIMED):
+            report(last_epoch | result)
             raise GensweepError(f"{lane['point']}: {lane['error']}")
+        # Otherwise HyperBand may pause the trial here, and nobody would resume or end it.
+        report(last_epoch | result | {"done": True})
 
     return send
 
