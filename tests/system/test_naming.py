@@ -542,7 +542,7 @@ def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Pat
         "cae on folder:\U00010600\U00010601: learning curves",
         "cae on folder:é±: learning curves",
     ]
-    digits = {name.replace("folder:", "npz:"): place for name, place in names.items()}
+    digits = {name.replace("folder:", "npz:"): path for name, path in names.items()}
     others = [cell(0, model="text_to_image", digits=pinned) for pinned in digits]
     for one in others:
         write_record(tmp_path, one, 0, mse=0.5)
