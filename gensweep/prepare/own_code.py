@@ -7,6 +7,7 @@ import uuid
 
 from gensweep.core.data_source import DataSource
 from gensweep.core.registries import DATASETS
+from gensweep.core.registry import OWN_PACKAGE
 
 OWN_MODULES = "gensweep_plugins"
 """The package of users' modules, as `plugins/importer.py` names it."""
@@ -16,7 +17,7 @@ _PROCESS_ID = uuid.uuid4().hex
 def identify_own_code(config: type[DataSource]) -> str | None:
     """Return what changes with the code of a user's dataset; None for a dataset of gensweep."""
     module = config.__module__
-    if module.startswith("gensweep."):
+    if module.startswith(OWN_PACKAGE):
         return None
     # The name of a shipped module has the hash of all its files.
     if module.startswith(f"{OWN_MODULES}."):

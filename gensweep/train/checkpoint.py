@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import stat
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +11,10 @@ from typing import Any, BinaryIO
 import torch
 
 from gensweep.core.errors import GensweepError
+from gensweep.system.regular_files import (
+    NotRegularFileError,
+    open_regular,
+)
 from gensweep.system.signals import raise_if_stopped
 
 FORMAT = 3
@@ -111,17 +114,23 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
 
 
 def _open_without_waiting(path: Path) -> BinaryIO:
-    """Open a file to read; for a pipe, do not wait for somebody who writes to it."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    """Open a file to read; for a pipe, do not wait for somebody who writes to it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CheckpointError: it is a folder, a pipe or a device.
+    """
+    try:
+        handle = open_regular(path)
+    except (NotRegularFileError, IsADirectoryError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    return os.fdopen(handle, "rb")
 
 
 def _is_intact(file: BinaryIO) -> bool:
     """Return whether the checksum at the end of a file is right."""
     # PyTorch itself accepts changed numbers in silence, and fails in a dozen ways on other damage.
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        return False
-    remaining = status.st_size - _CRC_BYTES
+    remaining = os.fstat(file.fileno()).st_size - _CRC_BYTES
     crc = 0
     while remaining > 0:
         chunk = file.read(min(_CHUNK_BYTES, remaining))

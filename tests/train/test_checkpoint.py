@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,11 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
         checkpoint.load(path, "p", CPU)
 
 
-def test_a_pipe_is_refused_and_nobody_waits_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_a_folder_is_refused_and_nobody_waits_for_it(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
     path = tmp_path / "checkpoint.pt"
-    os.mkfifo(path)
-    with pytest.raises(checkpoint.CheckpointError, match="cut short or changed"):
+    put(path)
+    with pytest.raises(checkpoint.CheckpointError, match="cannot be read"):
         checkpoint.load(path, "p", CPU)
