@@ -186,13 +186,28 @@ def test_reading_needs_no_write_permission(library: Path, tmp_path: Path, root: 
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
-def test_a_checkpoint_that_cannot_be_read_fails_no_point(root: Path) -> None:
+def link_checkpoint(root: Path, target: str) -> None:
+    """Put a link at the name of a point's checkpoint."""
     folder = root / "points" / t2t().id
     folder.mkdir(parents=True)
-    (folder / "checkpoint.pt").symlink_to("checkpoint.pt")
+    (folder / "checkpoint.pt").symlink_to(target)
+
+
+def test_a_checkpoint_that_cannot_be_read_fails_no_point(root: Path) -> None:
+    link_checkpoint(root, "x" * 300)
     last = train([t2t()], root)[-1]
-    assert "checkpoint.pt: Too many levels of symbolic links" in last["unavailable"]
+    assert "checkpoint.pt: File name too long" in last["unavailable"]
     assert not records(root)
+
+
+def test_a_point_is_trained_where_its_checkpoint_links_to_itself(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    link_checkpoint(root, "checkpoint.pt")
+    train([t2t()], root)
+    assert "does not start from its checkpoint" in caplog.text
+    assert "Too many levels of symbolic links" in caplog.text
+    assert list(records(root)) == [t2t().id]
 
 
 # --- locks where there is no flock
