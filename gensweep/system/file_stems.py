@@ -50,8 +50,14 @@ def is_file_name(text: str) -> bool:
     """Return whether a text can be the name of a file or folder, and is not a path elsewhere."""
     if not text or text.startswith(".") or "/" in text or "\\" in text:
         return False
-    if any(
-        unicodedata.category(char) in INVISIBLE_CATEGORIES for char in text
-    ):
+    # The look at each character takes long for the ids of 100,000 points, which are printable.
+    if not text.isprintable() and _has_invisible(text):
         return False
     return len(text.encode(errors="replace")) <= _MAX_NAME_BYTES
+
+
+def _has_invisible(text: str) -> bool:
+    """Return whether a text has characters that no reader sees."""
+    return any(
+        unicodedata.category(char) in INVISIBLE_CATEGORIES for char in text
+    )
