@@ -21,12 +21,14 @@ class Setting:
         dataset: empty if the cells name none.
         title: the model, and the dataset if the sweep has more than one for it.
         cells: ids.
+        varying: the parameters that vary within it.
     """
 
     model: str
     dataset: str
     title: str
     cells: list[str]
+    varying: list[str]
 
 
 def list_settings(
@@ -51,10 +53,26 @@ def list_settings(
             cells_of.setdefault(name, []).append(cell)
         for dataset, cells in cells_of.items():
             title = model
+            varying = list(results.varying_of[model])
             if len(cells_of) > 1:
                 title = f"{model} on {dataset}"
-            settings.append(Setting(model, dataset, title, cells))
+                varying.remove("dataset")
+            settings.append(Setting(model, dataset, title, cells, varying))
     return settings
+
+
+def describe_cell(results: Results, cell: str, names: Sequence[str]) -> str:
+    """Return the values of these parameters, such as ``encoder_layers=2, lr=0.01``.
+
+    Parameters that the cell does not have are left out.
+    """
+    params = results.params[cell]
+    values = [
+        f"{name}={results.names.get_text(name, params[name])}"
+        for name in names
+        if name in params
+    ]
+    return ", ".join(values)
 
 
 def name_settings(

@@ -19,6 +19,7 @@ from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.report.collect import collect
 from gensweep.report.figures.selection import describe_choice, select_best_and_others
 from gensweep.report.remarks import describe_selection
+from gensweep.report.settings import list_settings
 
 ACCURACY = "validation/char_accuracy"
 
@@ -52,7 +53,7 @@ def test_the_validation_set_decides_and_the_test_stands_beside(tmp_path):
     assert table.frame["encoder_layers"].tolist() == [3, 2, 1]
     assert table.frame[f"{ACCURACY}_mean"].tolist() == [0.5, 0.4, 0.3]
     assert table.frame["char_accuracy_mean"].tolist() == [0.7, 0.8, 0.9]
-    shown = select_best_and_others(results, "text_to_text")
+    shown = select_best_and_others(results, list_settings(results)[0])
     assert [(one.role, one.label) for one in shown] == [
         ("best", "encoder_layers=3"), ("median", "encoder_layers=2"), ("worst", "encoder_layers=1"),
     ]  # fmt: skip
@@ -124,7 +125,7 @@ def test_without_any_validation_value_nothing_is_called_best(tmp_path):
         strip(write_record(tmp_path, one, 0, char_accuracy=value))
     folder = write_sweep(tmp_path, cells, figures=["answer_distances"])
     results = load(folder)
-    assert [one.role for one in select_best_and_others(results, "text_to_text")] == [
+    assert [one.role for one in select_best_and_others(results, list_settings(results)[0])] == [
         "first",
         "middle",
         "last",

@@ -136,7 +136,7 @@ def _show_distributions(
     results: Results, stem: str, setting: Setting
 ) -> FigureData:
     model = setting.model
-    cells = select_best_and_others(results, model, setting.cells, count=2)
+    cells = select_best_and_others(results, setting, count=2)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
     title = f"{setting.title}: right and predicted answers"
@@ -206,7 +206,7 @@ def _show_distances(
     results: Results, stem: str, setting: Setting
 ) -> FigureData:
     model = setting.model
-    cells = select_best_and_others(results, model, setting.cells)
+    cells = select_best_and_others(results, setting)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
     title = f"{setting.title}: distance of predicted from right answers"

@@ -55,7 +55,7 @@ def _show_answers(
     results: Results, stem: str, setting: Setting
 ) -> FigureData:
     model = setting.model
-    cells = select_best_and_others(results, model, setting.cells, count=2)
+    cells = select_best_and_others(results, setting, count=2)
     title, axis_labels = (
         f"{setting.title}: generated answers",
         ("query of the test set", "cell"),

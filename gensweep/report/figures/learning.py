@@ -63,7 +63,7 @@ def _show_learning(
 ) -> FigureData:
     model = setting.model
     ids = rank_cells(results, model, setting.cells)
-    names = _list_varying(results, setting)
+    names = setting.varying
     is_cut = len(ids) > MAX_SERIES
     chosen, rest = _choose_ranks(len(ids), is_cut)
     cells = [ids[rank] for rank in (*chosen, *rest)]
@@ -97,14 +97,6 @@ def _show_learning(
     plot = Plot([Panel(series, EPOCH_AXIS, y)], legend_title=", ".join(names))
     title = f"{setting.title}: learning curves"
     return FigureData(stem, title, caption, plot, model)
-
-
-def _list_varying(results: Results, setting: Setting) -> list[str]:
-    """Return the parameters that vary within a setting."""
-    names = list(results.varying_of[setting.model])
-    if setting.title != setting.model:
-        names.remove("dataset")
-    return names
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,7 @@ def make_interpolation(results: Results) -> list[FigureData]:
 def _show_strips(results: Results, stem: str, setting: Setting) -> FigureData:
     axis_labels = ("step from one latent vector to another, 0 to 1", "path")
     title = f"{setting.title}: between latent vectors"
-    cells = select_best_and_others(
-        results, setting.model, setting.cells, count=1
-    )
+    cells = select_best_and_others(results, setting, count=1)
     if not cells:
         caption = describe_nothing(results, [setting.model])
         content = make_message("No cell has a result yet.", axis_labels)

@@ -108,7 +108,7 @@ def _show_by_epoch(
 ) -> FigureData:
     """Return the answers of each cell by epoch, or its pictures for a model without answers."""
     model = setting.model
-    cells = select_best_and_others(results, model, setting.cells)
+    cells = select_best_and_others(results, setting)
     files = [_find_sheets(results, one) for one in cells]
     all_epochs = sorted({epoch for by_epoch in files for epoch in by_epoch})
     saved = _SavedSheets(cells, files, all_epochs)

@@ -10,6 +10,7 @@ from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import format_seed_count
 from gensweep.report.measurement import Measurement, drop_count
 from gensweep.report.remarks import NO_VALUE, has_values
+from gensweep.report.settings import Setting, describe_cell
 from gensweep.report.tables.text_cells import format_measurement
 from gensweep.system.text import pluralize
 
@@ -35,7 +36,7 @@ class ShownCell:
         cell: its id.
         role: `best`, `median` or `worst`; `first`, `middle` or `last` if cells cannot be ranked;
             `only` if there is one cell.
-        label: the parameters that distinguish it from the model's other cells.
+        label: the parameters that distinguish it from the other cells of its setting.
         points: seed -> id of its points that are ok, by seed; at most `MAX_SEEDS_READ`.
         n: number of its points that are ok.
     """
@@ -95,25 +96,22 @@ def rank_cells(
 
 
 def select_best_and_others(
-    results: Results,
-    model: str,
-    cells: Sequence[str] | None = None,
-    count: int = 3,
+    results: Results, setting: Setting, count: int = 3
 ) -> list[ShownCell]:
     """Return the best cell, the median one and the worst, each once.
 
-    There are fewer of them if the model has fewer cells with a result, and none if it has none.
+    There are fewer of them if the setting has fewer cells with a result, and none if it has none.
 
     Args:
         results: the sweep's.
-        model: whose cells.
-        cells: choose among these only; None: among all of the model's.
+        setting: choose among its cells.
         count: 1 for the best alone, 2 for the best and the worst, 3 for all three.
     """
-    ids = _list_candidates(results, model, cells)
+    ids = _list_candidates(results, setting.model, setting.cells)
     if not ids:
         return []
-    roles = _assign_roles(len(ids), has_values(results, model, cells))
+    is_ranked = has_values(results, setting.model, setting.cells)
+    roles = _assign_roles(len(ids), is_ranked)
     ranks = sorted(roles)
     if count == 1:
         ranks = ranks[:1]
@@ -121,7 +119,7 @@ def select_best_and_others(
         ranks = [ranks[0], ranks[-1]]
     # Of one cell, the first rank is the last one, too.
     return [
-        _describe_cell(results, ids[rank], roles[rank])
+        _show_cell(results, setting, ids[rank], roles[rank])
         for rank in dict.fromkeys(ranks)
     ]
 
@@ -136,18 +134,14 @@ def _assign_roles(count: int, is_ranked: bool) -> dict[int, str]:
     return {0: best, count // 2: median, count - 1: worst}
 
 
-def _describe_cell(results: Results, cell: str, role: str) -> ShownCell:
+def _show_cell(
+    results: Results, setting: Setting, cell: str, role: str
+) -> ShownCell:
     is_shown = (results.points["cell"] == cell) & (
         results.points["status"] == Status.OK
     )
     points = results.points[is_shown].sort_values("seed")
-    model = points["model"].iloc[0]
-    params = results.params[cell]
-    names = [name for name in results.varying_of[model] if name in params]
-    label = ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}"
-        for name in names
-    )
+    label = describe_cell(results, cell, setting.varying)
     first = points.head(MAX_SEEDS_READ)
     ids = dict(zip(first["seed"], first["id"], strict=True))
     return ShownCell(cell, role, label, ids, len(points))

@@ -44,9 +44,7 @@ def make_training_history(results: Results) -> list[FigureData]:
 def _show_training(
     results: Results, stem: str, setting: Setting
 ) -> FigureData:
-    cells = select_best_and_others(
-        results, setting.model, setting.cells, count=1
-    )
+    cells = select_best_and_others(results, setting, count=1)
     histories_of, lost = load_histories(results, [one.cell for one in cells])
     histories: SeedHistories = {}
     for of_cell in histories_of.values():

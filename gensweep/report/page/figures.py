@@ -20,7 +20,11 @@ from gensweep.report.figures.settings import describe_sheet_rows
 from gensweep.report.page import Collected
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.remarks import has_values
-from gensweep.report.settings import Setting, list_settings
+from gensweep.report.settings import (
+    Setting,
+    describe_cell,
+    list_settings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,12 +147,7 @@ def _describe_sample(
 ) -> Picture:
     """Return the texts of a cell's samples, without the picture itself."""
     model = setting.model
-    params = results.params[cell]
-    names = [name for name in results.varying_of[model] if name in params]
-    values = ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}"
-        for name in names
-    )
+    values = describe_cell(results, cell, setting.varying)
     title = f"{setting.title}, {role} cell"
     if values:
         title += f": {values}"
@@ -173,7 +172,7 @@ def _choose_cells(
     Cells that cannot be ranked give the first one with a result.
     """
     model = setting.model
-    cells = select_best_and_others(results, model, setting.cells, count=2)
+    cells = select_best_and_others(results, setting, count=2)
     if not has_values(results, model, setting.cells):
         return [("first", one.cell) for one in cells[:1]]
     if len(cells) == 1:

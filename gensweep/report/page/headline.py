@@ -12,13 +12,16 @@ from gensweep.report.page.headline_comparisons import (
     compare_with_others,
     compare_with_paper,
     describe_contenders,
-    describe_setting,
     measure_cells,
 )
 from gensweep.report.record_metrics import VALIDATION
 from gensweep.report.references import list_published
 from gensweep.report.remarks import explain_no_choice, has_values
-from gensweep.report.settings import Setting, list_settings
+from gensweep.report.settings import (
+    Setting,
+    describe_cell,
+    list_settings,
+)
 from gensweep.report.tables.text_cells import format_measurement
 from gensweep.system.text import pluralize
 
@@ -92,7 +95,7 @@ def _make_headline(
     results: Results, setting: Setting, published: Sequence[Published]
 ) -> Headline | None:
     model = setting.model
-    cells = select_best_and_others(results, model, setting.cells, count=1)
+    cells = select_best_and_others(results, setting, count=1)
     if not cells:
         return None
     best = cells[0]
@@ -141,7 +144,7 @@ def _summarize_unranked(
     seeds = pluralize(counts.pop(), "seed")
     if counts:
         seeds = "the seeds that are ok"
-    varying = ", ".join(results.varying_of[setting.model])
+    varying = ", ".join(setting.varying)
     reason = explain_no_choice(results, setting.model)
     return Headline(
         title=setting.title,
@@ -149,12 +152,15 @@ def _summarize_unranked(
         metric=_name_metric(results, metric),
         setting=f"means of {len(values)} cells, by {varying}",
         basis=f"Each mean is of {seeds}. {reason}",
-        comparisons=_describe_best_tested(results, metric, values),
+        comparisons=_describe_best_tested(results, setting, metric, values),
     )
 
 
 def _describe_best_tested(
-    results: Results, metric: str, values: Mapping[str, Measurement]
+    results: Results,
+    setting: Setting,
+    metric: str,
+    values: Mapping[str, Measurement],
 ) -> list[str]:
     """Return sentences on the cell that is the best on the test set; none without a better end."""
     direction = results.metrics[metric].direction
@@ -164,9 +170,9 @@ def _describe_best_tested(
     best = choose(values, key=lambda cell: values[cell].mean)
     superlative = "smallest" if direction == "min" else "largest"
     number = format_measurement(values[best])
-    setting = describe_setting(results, best)
+    cell = describe_cell(results, best, setting.varying)
     return [
-        f"The {superlative} is {number}, at {setting}; the test set itself chooses it, so a new "
+        f"The {superlative} is {number}, at {cell}; the test set itself chooses it, so a new "
         "test may be worse.",
         *describe_contenders(results, values, best, metric),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.report.measurement import Measurement
+from gensweep.report.settings import describe_cell
 from gensweep.report.stats.marks import (
     MAX_CELLS_COMPARED,
     find_contending_cells,
@@ -58,24 +59,13 @@ def compare_with_paper(
     best = choose(of_setting, key=lambda one: one.value)
     ours = results.measure(best.cell, metric)
     text = f"The best published number is {best.value:.4g}"
-    values = describe_setting(results, best.cell)
+    values = describe_cell(results, best.cell, setting.varying)
     if values:
         text += f" at {values}"
     text += f" ({best.source})"
     if isinstance(ours, Measurement):
         text += f", where this sweep has {format_measurement(ours)}"
     return [f"{text}."]
-
-
-def describe_setting(results: Results, cell: str) -> str:
-    """Return the cell's values of what the sweep varies."""
-    params = results.params[cell]
-    model = results.sweep.cells[results.index_of[cell]].model
-    names = [name for name in results.varying_of[model] if name in params]
-    return ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}"
-        for name in names
-    )
 
 
 def measure_cells(
