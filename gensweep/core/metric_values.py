@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import GensweepError
+from gensweep.core.positions import locate_function
 from gensweep.core.values import MAX_METRIC, show_value
 
 Compute = Callable[[dict[str, Any]], Any]
@@ -23,11 +23,7 @@ class MetricError(GensweepError):
 
     def __init__(self, message: str, function: Compute | None = None) -> None:
         super().__init__(message)
-        code = getattr(function, "__code__", None)
-        self.position = ""
-        if code is not None:
-            file = Path(code.co_filename).name
-            self.position = f"{file}:{code.co_firstlineno}"
+        self.position = locate_function(function) if function else ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ T = TypeVar("T")
 Entry = TypeVar("Entry")
 MAX_NAME = 100
 """The most characters of a name: it becomes a part of the names of files."""
+PLUGIN_PACKAGE = "gensweep_plugins"
+"""The package that all users' modules belong to; it has no file."""
 OWN_PACKAGE = "gensweep."
 """The beginning of the names of this package's modules; other modules are users' own."""
 

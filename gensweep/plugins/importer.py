@@ -14,14 +14,13 @@ from types import ModuleType
 from typing import Any
 
 from gensweep.core.errors import DataError, UserError
+from gensweep.core.registry import PLUGIN_PACKAGE
 from gensweep.plugins.imports import Rewriter, parse
 from gensweep.plugins.source import Plugin
 from gensweep.system.cache_dir import make_cache_folder
 from gensweep.system.storage import write_atomic
 
 log = logging.getLogger(__name__)
-ROOT = "gensweep_plugins"
-"""The package that all loaded plugins belong to; it has no file."""
 FOLDER = "plugins"
 """The folder of sources, in the cache and in a results root."""
 
@@ -31,7 +30,9 @@ def rewrite(plugin: Plugin, content: bytes, name: str) -> ast.Module:
     tree = parse(content, name)
     if plugin.is_installed:
         return tree
-    return Rewriter(plugin.helpers, f"{ROOT}.h{plugin.key}").visit(tree)
+    return Rewriter(plugin.helpers, f"{PLUGIN_PACKAGE}.h{plugin.key}").visit(
+        tree
+    )
 
 
 class _Loader(importlib.abc.SourceLoader):
@@ -74,7 +75,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
         root, _, rest = fullname.partition(".")
-        if root != ROOT or not rest:
+        if root != PLUGIN_PACKAGE or not rest:
             return None
         key, _, inner = rest.partition(".")
         plugin = self.plugins.get(key)
@@ -105,7 +106,7 @@ def prepare_package(plugin: Plugin) -> None:
         sys.meta_path.insert(0, _finder)
     key = f"h{plugin.key}"
     _finder.plugins[key] = plugin
-    for name in (ROOT, f"{ROOT}.{key}"):
+    for name in (PLUGIN_PACKAGE, f"{PLUGIN_PACKAGE}.{key}"):
         if name not in sys.modules:
             package = ModuleType(name)
             package.__path__ = []

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import ast
 import importlib
-import inspect
 import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from gensweep.core.errors import UserError
 from gensweep.core.registry import (
+    PLUGIN_PACKAGE,
     activate_layers,
     count_entries,
     fill_layer,
     list_active_layers,
 )
-from gensweep.plugins.importer import FOLDER, ROOT, prepare_package, rewrite
+from gensweep.plugins.importer import FOLDER, prepare_package, rewrite
 from gensweep.plugins.source import Plugin
 from gensweep.system.signals import Stopped
 
@@ -52,7 +51,7 @@ def load_plugin(plugin: Plugin) -> ModuleType:
     name = (
         plugin.main
         if plugin.is_installed
-        else f"{ROOT}.h{plugin.key}.{plugin.main}"
+        else f"{PLUGIN_PACKAGE}.h{plugin.key}.{plugin.main}"
     )
     if plugin.key in _loaded:
         return sys.modules[name]
@@ -105,7 +104,9 @@ def find_source(module: str) -> tuple[ast.Module, str] | None:
         None for any other module.
     """
     for plugin in _loaded.values():
-        prefix = "" if plugin.is_installed else f"{ROOT}.h{plugin.key}."
+        prefix = (
+            "" if plugin.is_installed else f"{PLUGIN_PACKAGE}.h{plugin.key}."
+        )
         if not module.startswith(prefix):
             continue
         stem = module.removeprefix(prefix).replace(".", "/")
@@ -122,7 +123,7 @@ def find_source(module: str) -> tuple[ast.Module, str] | None:
 def list_scripts(module: str) -> list[bytes]:
     """Return the contents of all files that the plugin of a module has besides its modules."""
     for plugin in _loaded.values():
-        prefix = f"{ROOT}.h{plugin.key}."
+        prefix = f"{PLUGIN_PACKAGE}.h{plugin.key}."
         if not plugin.is_installed and module.startswith(prefix):
             contents = dict(plugin.files)
             return [contents[name] for name in plugin.scripts]
@@ -131,7 +132,10 @@ def list_scripts(module: str) -> list[bytes]:
 
 def is_of_plugin(module: str) -> bool:
     """Return whether a module, by its full name, is part of a plugin."""
-    return module.startswith(f"{ROOT}.") or find_source(module) is not None
+    return (
+        module.startswith(f"{PLUGIN_PACKAGE}.")
+        or find_source(module) is not None
+    )
 
 
 def locate_error(error: BaseException, plugin: Plugin) -> str:
@@ -142,12 +146,6 @@ def locate_error(error: BaseException, plugin: Plugin) -> str:
         if name:
             position = f"{name}:{frame.lineno}"
     return position
-
-
-def locate_function(function: Any) -> str:
-    """Return the file and the line where a function begins, for messages."""
-    code = inspect.unwrap(function).__code__
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
 def find_user_line(error: BaseException) -> str | None:

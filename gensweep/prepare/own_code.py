@@ -7,10 +7,8 @@ import uuid
 
 from gensweep.core.data_source import DataSource
 from gensweep.core.registries import DATASETS
-from gensweep.core.registry import OWN_PACKAGE
+from gensweep.core.registry import OWN_PACKAGE, PLUGIN_PACKAGE
 
-OWN_MODULES = "gensweep_plugins"
-"""The package of users' modules, as `plugins/importer.py` names it."""
 _PROCESS_ID = uuid.uuid4().hex
 
 
@@ -20,7 +18,7 @@ def identify_own_code(config: type[DataSource]) -> str | None:
     if module.startswith(OWN_PACKAGE):
         return None
     # The name of a shipped module has the hash of all its files.
-    if module.startswith(f"{OWN_MODULES}."):
+    if module.startswith(f"{PLUGIN_PACKAGE}."):
         return module
     layer = DATASETS.find_layer(config.name)
     if layer is not None:

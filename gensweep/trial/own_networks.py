@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
+from gensweep.core.positions import locate_function
 from gensweep.core.values import show_value
 from gensweep.nn.base_network import (
     Batch,
@@ -18,7 +19,6 @@ from gensweep.nn.base_network import (
     Outputs,
     Samples,
 )
-from gensweep.plugins.loader import locate_function
 
 
 class NetworkError(GensweepError):

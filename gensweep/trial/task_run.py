@@ -14,10 +14,10 @@ from gensweep.core.errors import (
     StoreError,
     UserError,
 )
+from gensweep.core.positions import locate_function
 from gensweep.core.run import Run
 from gensweep.core.task import Task
 from gensweep.ledger.point_files import CHECKPOINT
-from gensweep.plugins.loader import locate_function
 from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import Stopped, raise_if_stopped

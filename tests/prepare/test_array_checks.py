@@ -16,9 +16,7 @@ from gensweep.core.dataset import split_rows as split_plainly
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.core.registry import activate_layers
-from gensweep.plugins.importer import ROOT
 from gensweep.prepare.array_cache import load_arrays
-from gensweep.prepare.own_code import OWN_MODULES
 
 COUNT = 20
 PICTURES = np.zeros((COUNT, 3, 4, 4), np.uint8)
@@ -157,4 +155,3 @@ def test_arrays_of_edited_code_are_built_again(
         gs.use("plain.py")
         seen.append(int(load_arrays(DATASETS["plain"]()).rows["picture"].max()))
     assert seen == [1, 2]
-    assert OWN_MODULES == ROOT
