@@ -27,6 +27,8 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        # Figures, tables and networks are many objects that live for one test.
+        gc.set_threshold(20_000, 20, 50)
         gc.enable()
 
 

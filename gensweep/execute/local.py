@@ -55,6 +55,7 @@ def execute(
     from gensweep.trial.trial import run_pack
 
     threads = torch.get_num_threads()
+    was_frozen = gc.get_freeze_count() > 0
     config = make_trial_config(root, resources)
     datasets: dict[str, DatasetArrays] = {}
     try:
@@ -71,7 +72,8 @@ def execute(
             freeze_imports()
     finally:
         # A process that ends with frozen objects makes some libraries complain of leaks.
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
         # The process may be a notebook's, which goes on.
         torch.set_num_threads(threads)
     return TrialErrors()

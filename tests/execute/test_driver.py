@@ -582,6 +582,12 @@ def test_collections_look_at_imports_once_and_at_what_comes_later_always() -> No
     assert frozen > 10_000 and gc.get_freeze_count() <= frozen and len(later) == 100
 
 
+def test_what_the_process_itself_excludes_from_collections_stays_so(root: Path) -> None:
+    gc.freeze()
+    train([], root)
+    assert gc.get_freeze_count() > 10_000
+
+
 @pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
 def test_a_temporary_folder_that_rays_sockets_cannot_be_in_is_named(name: str) -> None:
     for folder, why in (
