@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -51,19 +52,31 @@ def list_numbers(text: str) -> set[str]:
     return {number.lstrip("+-") for number in NUMBER.findall(text)}
 
 
-def list_published_numbers() -> set[str]:
-    """Return every decimal of a published table."""
+def list_published_numbers(sweeps: Collection[str]) -> set[str]:
+    """Return every decimal of a published table of these sweeps."""
     numbers = set()
-    for sweep in SWEEPS:
+    for sweep in sweeps:
         for path in (PUBLISHED / sweep / "tables").glob("*.md"):
             numbers |= list_numbers(path.read_text())
     return numbers
 
 
-def test_every_number_of_the_findings_is_one_of_a_published_table() -> None:
-    readme = (REPOSITORY / "README.md").read_text().partition("## What it found")[2]
-    readme = readme.partition("\n## ")[0]
+def split_findings() -> dict[str, str]:
+    """Return the sections of the findings by heading, and that of the README."""
     findings = (REPOSITORY / "docs" / "findings.md").read_text()
-    written = list_numbers(readme) | list_numbers(findings)
-    assert len(written) > 20
-    assert not written - list_published_numbers()
+    title = "What it found"
+    readme = (REPOSITORY / "README.md").read_text().partition(f"## {title}")[2]
+    parts = re.split(r"^#+ (.+)$", findings, flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return {title: readme.partition("\n## ")[0]} | sections
+
+
+SECTIONS = split_findings()
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_every_number_of_a_section_is_in_a_table_of_its_sweeps(title: str) -> None:
+    """A section that names no sweep is about all of them."""
+    text = SECTIONS[title]
+    sweeps = re.findall(r"`sweeps/(\w+)\.py`", text) or SWEEPS
+    assert not list_numbers(text) - list_published_numbers(sweeps)
