@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from gensweep.core.errors import ResultsError
 from gensweep.execute.comparison import Comparison
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.point_files import LOCK
 from gensweep.report.collect import write
 from gensweep.report.load import load
 from gensweep.report.results import Results
-from gensweep.report.verified import VERIFIED, parse_verified
+from gensweep.report.verified import write_verified
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 
@@ -22,18 +21,9 @@ def store_comparison(results: Results, comparison: Comparison) -> None:
     Raises:
         OSError, ResultsError: the results root cannot be written.
     """
-    sweep = results.folder.name
     # The store of the results is a snapshot, which cannot be written.
     store = open_store(results.store.root_uri)
-    name = f"{sweep}/{VERIFIED}"
-    with store.lock(f"{sweep}/{LOCK}"):
-        try:
-            earlier = parse_verified(store.read(name))
-        except FileNotFoundError:
-            earlier = []
-        entries = {entry["point"]: entry for entry in earlier}
-        entries[comparison.record.id] = comparison.make_entry()
-        store.write_json(name, list(entries.values()))
+    write_verified(store, results.folder.name, comparison.make_entry())
 
 
 def store_all(

@@ -42,7 +42,8 @@ def evaluate(trained: TrainedPoint, digits: str | None) -> dict[str, Any]:
         digits: other digits, if it was loaded with them.
 
     Raises:
-        ResultsError: a metric differs from the record's.
+        ResultsError: a metric differs from the record's, or the point was trained or tested by
+            others meanwhile.
         ClaimedError: somebody trains the point now.
     """
     record = trained.stored.record
@@ -121,7 +122,8 @@ def _complete_record(
     """Add metrics and files that the point lacks; return the names of the metrics.
 
     Raises:
-        ResultsError: another metric differs from the record's; nothing was changed.
+        ResultsError: another metric differs from the record's, or the record was replaced during
+            the test; nothing was changed.
     """
     record = trained.stored.record
     ledger = Ledger(trained.stored.store)
@@ -129,6 +131,12 @@ def _complete_record(
         _check_equal(record, name, metrics[name])
     added = metrics.keys() - record.metrics.keys()
     with ledger.claim(record.id, Process.get_current()) as claim:
+        # A test takes a while, and somebody may have trained or tested the point meanwhile.
+        if ledger.read_record(record.id) != record:
+            raise ResultsError(
+                f"{record.id} was trained or tested again meanwhile; nothing was changed: "
+                "repeat the command"
+            )
 
         def write(name: str, content: Content) -> None:
             _write_if_absent(ledger, claim, record.id, name, content)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.stores import Store
+from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.sweep.code_fingerprint import OTHER, SAME, UNKNOWN, compare
 from gensweep.system.storage import parse_json
 from gensweep.system.text import pluralize
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from gensweep.ledger.records import Record
 
-VERIFIED = "verified.json"
+VERIFIED = "verified"
+"""The folder of a sweep with a file for each verified point.
+
+So two calls of `verify` at the same time lose no outcome, in a bucket without locks either.
+"""
+_VERIFIED_LIST = "verified.json"
+"""The file in which earlier versions stored all outcomes of a sweep."""
 EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = (
     "equal",
     "within rounding",
@@ -26,21 +32,44 @@ EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = (
 
 
 def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
-    """Return the valid entries of a sweep's verified.json, one for each point."""
+    """Return the valid entries of a sweep, one for each point that was verified."""
+    folder = f"{sweep}/{VERIFIED}"
+    entries = _read_list(store, sweep)
     try:
-        return parse_verified(store.read(f"{sweep}/{VERIFIED}"))
+        names = sorted(store.list_files(folder))
+    except OSError:
+        names = []
+    paths = [f"{folder}/{name}" for name in names]
+    for content in store.read_all(paths, MAX_RECORD_BYTES):
+        if not isinstance(content, OSError):
+            entries += _parse_entries(content)
+    # A point's own file comes last, and so replaces what the list says.
+    return list({entry["point"]: entry for entry in entries}.values())
+
+
+def write_verified(store: Store, sweep: str, entry: dict[str, Any]) -> None:
+    """Store an entry; an earlier one of the same point is replaced.
+
+    Raises:
+        OSError: as `Store.write`.
+    """
+    store.write_json(f"{sweep}/{VERIFIED}/{entry['point']}.json", entry)
+
+
+def _read_list(store: Store, sweep: str) -> list[dict[str, Any]]:
+    try:
+        return _parse_entries(store.read(f"{sweep}/{_VERIFIED_LIST}"))
     except OSError:
         return []
 
 
-def parse_verified(content: bytes) -> list[dict[str, Any]]:
-    """Return the valid entries in the content of a verified.json."""
+def _parse_entries(content: bytes) -> list[dict[str, Any]]:
+    """Return the valid entries in a file with one entry or with a list of them."""
     try:
-        entries = parse_json(content)
+        value = parse_json(content)
     except ValueError:
         return []
-    if not isinstance(entries, list):
-        return []
+    entries = value if isinstance(value, list) else [value]
     return [entry for entry in entries if _is_valid(entry)]
 
 

@@ -8,6 +8,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.report.load import load
-from gensweep.report.verified import is_of_today, read_verified
+from gensweep.report.verified import is_of_today, read_verified, write_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.system.signals import Stopped
 from gensweep.train.divergence import DivergedError
@@ -162,7 +163,7 @@ def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None
     assert called.code == 0, called.error
     assert called.out.count("equal: t2t-e1-d1-s") == 2
     assert "2 epochs, on the machine that trained it" in called.out
-    entries = json.loads((root / "tiny" / "verified.json").read_text())
+    entries = read_verified(Store(root), "tiny")
     assert {entry["point"] for entry in entries} == set(records(root))
     assert all(entry["outcome"] == "equal" and entry["epochs"] == 2 for entry in entries)
     rewrite(root, by_other_code)
@@ -206,7 +207,7 @@ def test_a_difference_that_is_not_finite_is_stored_and_reported(
     called = call("verify", root / "tiny", "--sample", 1)
     assert called.code == 1, called.error
     assert message in called.out
-    (entry,) = json.loads((root / "tiny" / "verified.json").read_text())
+    (entry,) = read_verified(Store(root), "tiny")
     assert entry["outcome"] == "different"
     assert entry["largest_difference"]["share"] is None
 
@@ -304,20 +305,39 @@ def test_outcomes_before_an_interruption_are_stored(
     assert len(read_verified(Store(root), "tiny")) == 2
 
 
-def test_an_unreadable_list_of_outcomes_is_not_replaced(
+def test_outcomes_that_cannot_be_stored_are_printed(
     sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Store.read
+    write = Store.write
 
-    def refuse(self: Store, name: str, *rest: Any) -> bytes:
-        if name.endswith("verified.json"):
+    def refuse(self: Store, name: str, content: Any) -> None:
+        if "verified" in name:
             raise PermissionError(13, "Permission denied", name)
-        return read(self, name, *rest)
+        write(self, name, content)
 
-    monkeypatch.setattr(Store, "read", refuse)
+    monkeypatch.setattr(Store, "write", refuse)
     called = call("verify", sweep, "--results", root, "--sample", 1)
     assert called.code == 0 and "This is not stored in" in called.out
-    assert not (root / "tiny" / "verified.json").exists()
+    assert read_verified(Store(root), "tiny") == []
+
+
+def test_two_calls_at_the_same_time_lose_no_outcome(
+    sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket has no locks, so the second call may store all of its outcomes at any moment."""
+    write = Store.write
+    second = []
+
+    def write_after_the_other_call(self: Store, name: str, content: Any) -> None:
+        if "verified" in name and not second:
+            second.append("begun")
+            assert call("verify", sweep, "--results", root).code == 0
+        write(self, name, content)
+
+    monkeypatch.setattr(Store, "write", write_after_the_other_call)
+    monkeypatch.setattr(Store, "lock", lambda *_: nullcontext())
+    assert call("verify", sweep, "--results", root, "--sample", 1).code == 0
+    assert {entry["point"] for entry in read_verified(Store(root), "tiny")} == set(records(root))
 
 
 def test_a_point_in_training_and_a_model_that_raises_stop_no_other(
@@ -402,6 +422,7 @@ def test_an_entry_has_lapsed_when_a_metric_s_code_has_changed() -> None:
 
 
 def test_damaged_entries_are_left_out(tmp_path: Path) -> None:
+    """In the list that earlier versions wrote, and in the points' own files, which come first."""
     entry = {"point": "p", "outcome": "equal", "code": {"metrics": {}}}
     damaged = [
         7,
@@ -409,6 +430,12 @@ def test_damaged_entries_are_left_out(tmp_path: Path) -> None:
         entry | {"code": {"metrics": [1]}},
         {"point": "p"},
     ]
-    (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "verified.json").write_text(json.dumps([*damaged, entry]))
+    folder = tmp_path / "tiny"
+    (folder / "verified").mkdir(parents=True)
+    (folder / "verified.json").write_text(json.dumps([*damaged, entry]))
+    for index, value in enumerate(damaged):
+        (folder / "verified" / f"{index}.json").write_text(json.dumps(value))
     assert read_verified(Store(tmp_path), "tiny") == [entry]
+    later = entry | {"outcome": "different"}
+    write_verified(Store(tmp_path), "tiny", later)
+    assert read_verified(Store(tmp_path), "tiny") == [later]

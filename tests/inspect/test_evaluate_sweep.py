@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from runs import call, grid, write_sweep
 
+from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.stores import Store
+from gensweep.train.loop import Training
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +34,6 @@ def copied(trained: Path, tmp_path: Path) -> Path:
 
 def remove_metric(root: Path, point_id: str, metric: str) -> float:
     """Make a point one of before a metric existed; returns its value."""
-    from dataclasses import replace
-
-    from gensweep.ledger.claims import Process
-
     ledger = Ledger(root)
     record = ledger.read_record(point_id)
     metrics = dict(record.metrics)
@@ -79,3 +79,27 @@ def test_a_point_is_still_one_point(copied: Path) -> None:
     assert result["added"] == []
     unknown = call("evaluate", "tinny", "--results", root)
     assert unknown.code == 2 and "'tinny'" in unknown.error
+
+
+def test_a_record_that_was_replaced_during_the_test_stays(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run with --retrain-changed may end while an earlier record's metrics are computed."""
+    root = copied / "results"
+    one, _ = list_ids(root)
+    remove_metric(root, one, "test/char_accuracy")
+    test = Training.test
+
+    def train_again_meanwhile(training: Training) -> dict[str, float]:
+        metrics = test(training)
+        ledger = Ledger(Store(root))
+        record = ledger.read_record(one)
+        with ledger.claim(one, Process.get_current()) as claim:
+            ledger.finish(claim, replace(record, metrics={"test/loss": 9.0}))
+        return metrics
+
+    monkeypatch.setattr(Training, "test", train_again_meanwhile)
+    ended = call("evaluate", one, "--results", root)
+    assert ended.code == 2
+    assert f"{one} was trained or tested again meanwhile; nothing was changed" in ended.error
+    assert Ledger(Store(root)).read_record(one).metrics == {"test/loss": 9.0}
