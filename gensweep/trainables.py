@@ -11,6 +11,8 @@ A trainable is a function of a config dict. A config holds the model's parameter
 - `seed`: default 0.
 - `results`: a folder for records and checkpoints; default: nothing is written.
 - `device`, `threads`.
+- `retrain_changed`: default False. True trains a point of `results` again whose record was made by
+  other code than today's.
 - `keep`, only with `results`: which files stay when the point is done, as `Sweep(keep=...)`.
 - `tracking`, only with `results`: W&B's `mode`, `project` and `entity`, as
   `gensweep.tracking.settings.Tracking`; default: nothing is logged.
@@ -29,6 +31,7 @@ from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import MODELS
 from gensweep.core.registry import list_active_layers
 from gensweep.core.trainable import is_defined_in_main
+from gensweep.core.values import show_value
 from gensweep.ledger.status import Status
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.plugins.source import Plugin
@@ -80,6 +83,7 @@ def _pop_trial_config(values: dict[str, Any]) -> TrialConfig:
         # Tune itself hands out the cores: a user names threads alone.
         cpus_per_trial=values.pop("threads", 1),
         retry_failed=True,
+        retrain_changed=_pop_flag(values, "retrain_changed"),
         tracking=Tracking.from_config(values.pop("tracking", {})),
         keep=check_keep("keep", values.pop("keep", WEIGHTS_ALONE)),
         repeats_history=True,
@@ -90,6 +94,18 @@ def _pop_trial_config(values: dict[str, Any]) -> TrialConfig:
             "config"
         )
     return config
+
+
+def _pop_flag(values: dict[str, Any], name: str) -> bool:
+    """Return whether a setting is True, and remove it from the config; default: False.
+
+    Raises:
+        UserError: it is neither True nor False.
+    """
+    value = values.pop(name, False)
+    if not isinstance(value, bool):
+        raise UserError(f"{name}={show_value(value)} is not True or False")
+    return value
 
 
 def _resolve_root(results: Any) -> Any:
@@ -190,10 +206,11 @@ def _build_trainable(model: str, plugins: tuple[Plugin, ...]) -> Trainable:
 
     Reports each epoch's metrics; the last epoch's report also has the test metrics and `status`.
     If `results` holds epochs of an earlier attempt, or the complete point, they are reported again
-    and not trained again.
+    and not trained again. A warning says if other code than today's trained them.
 
     Args:
-        config: parameters by name, and `seed`, `results`, `device`, `threads`, `tracking`.
+        config: parameters by name, and `seed`, `results`, `device`, `threads`, `tracking`,
+            `retrain_changed`, `keep`.
         datasets: prepared arrays by `Point.data_key`; default: they are prepared here.
         report: called with each report; default: Tune's.
 

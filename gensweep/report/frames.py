@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.status import Status
+from gensweep.report.parameters import name_columns
 from gensweep.report.settings import Setting, list_settings
+from gensweep.report.summary import make_parameter_column
 from gensweep.sweep.questions import Compare
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
     from gensweep.report.stats.findings import Finding
 
+_MELTED = "value of a metric"
+"""A name that no metric has: theirs have no spaces."""
 CELL_COLUMNS = ("mean", "std", "ci95", "ci95_low", "ci95_high", "n")
 
 
@@ -24,24 +29,13 @@ def build_long_points(results: Results) -> pd.DataFrame:
     Returns:
         The columns `id`, `cell`, `model`, the varying parameters, `seed`, `metric`, `value`.
     """
-    import pandas as pd
-
     keys = ["id", "cell", "model", "seed"]
     frame = results.points[results.points["status"] == Status.OK]
-    names = list(results.described)
-    long = frame.melt(keys, names, "metric", "value").dropna(subset="value")
-    parameters = _build_parameters(results)
-    long = long.merge(parameters, on="cell", how="left")
-    ordered = [
-        "id",
-        "cell",
-        "model",
-        *results.varying,
-        "seed",
-        "metric",
-        "value",
-    ]
-    return pd.DataFrame(long[ordered]).reset_index(drop=True)
+    # A user's metric may be called "value", and pandas refuses such a name until it is gone.
+    long = frame.melt(keys, list(results.described), "metric", _MELTED)
+    long = long.rename(columns={_MELTED: "value"}).dropna(subset="value")
+    own = ["seed", "metric", "value"]
+    return _add_parameters(results, long, ["id", "cell", "model"], own)
 
 
 def build_long_cells(results: Results) -> pd.DataFrame:
@@ -55,16 +49,17 @@ def build_long_cells(results: Results) -> pd.DataFrame:
 
     parts = []
     for metric in results.described:
-        part = results.cells[["cell", "model", *results.varying]].copy()
+        part = results.cells[["cell", "model"]].copy()
         part["metric"] = metric
         for name in CELL_COLUMNS:
             part[name] = results.cells[f"{metric}_{name}"]
         parts.append(part[part["n"].fillna(0) > 0].astype({"n": "Int64"}))
-    columns = ["cell", "model", *results.varying, "metric", *CELL_COLUMNS]
+    keys, own = ["cell", "model"], ["metric", *CELL_COLUMNS]
     parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns]
+    long = pd.DataFrame(columns=[*keys, *own])
+    if parts:
+        long = pd.concat(parts, ignore_index=True)
+    return _add_parameters(results, long, keys, own)
 
 
 def build_histories(results: Results) -> pd.DataFrame:
@@ -78,16 +73,7 @@ def build_histories(results: Results) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = [
-        "id",
-        "cell",
-        "model",
-        *results.varying,
-        "seed",
-        "epoch",
-        "metric",
-        "value",
-    ]
+    keys, own = ["id", "cell", "model"], ["seed", "epoch", "metric", "value"]
     parts: list[pd.DataFrame] = []
     for point in results.points.to_dict("records"):
         try:
@@ -103,17 +89,28 @@ def build_histories(results: Results) -> pd.DataFrame:
         for name in ("id", "cell", "model", "seed"):
             part[name] = point[name]
         parts.append(part)
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    long = pd.concat(parts, ignore_index=True)
-    return long.merge(_build_parameters(results), on="cell", how="left")[
-        columns
-    ]
+    long = pd.DataFrame(columns=[*keys, *own])
+    if parts:
+        long = pd.concat(parts, ignore_index=True)
+    return _add_parameters(results, long, keys, own)
 
 
-def _build_parameters(results: Results) -> pd.DataFrame:
-    """Return the varying parameters of each cell."""
-    return results.cells[["cell", *results.varying]]
+def _add_parameters(
+    results: Results, long: pd.DataFrame, keys: list[str], own: list[str]
+) -> pd.DataFrame:
+    """Return a frame with the varying parameters of each cell between some columns and others."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {"cell": list(results.params)}
+    for name, column in name_columns(results.varying, own).items():
+        values = [
+            params.get(name, math.nan) for params in results.params.values()
+        ]
+        columns[column] = make_parameter_column(values)
+    parameters = pd.DataFrame(columns)
+    names = [name for name in columns if name != "cell"]
+    merged = long.merge(parameters, on="cell", how="left")
+    return pd.DataFrame(merged[[*keys, *names, *own]])
 
 
 def format_html(results: Results) -> str:

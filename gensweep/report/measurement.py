@@ -20,6 +20,11 @@ PARTS = ("mean", "std", "ci95", "ci95_low", "ci95_high", "n")
 """Endings of a metric's columns in a data frame or a CSV file."""
 
 
+def list_metric_columns(metric: str) -> list[str]:
+    """Return the names of a metric's columns in a data frame or a CSV file."""
+    return [f"{metric}_{part}" for part in PARTS]
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """A mean over seeds with its 95% confidence interval.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from gensweep.ledger.manifest import SweepFile
@@ -40,6 +41,29 @@ def _rename_params(params: dict[str, Any], names: Names) -> dict[str, Any]:
         key: names.get_text(key, value) if isinstance(value, str) else value
         for key, value in params.items()
     }
+
+
+def name_columns(
+    parameters: Iterable[str], own: Iterable[str]
+) -> dict[str, str]:
+    """Return the name of each parameter's column in a table that has columns of its own.
+
+    A parameter may be called as one of those, such as `rank` in a leaderboard: its column is then
+    `rank_parameter`.
+
+    Args:
+        parameters: names of parameters.
+        own: names of the other columns.
+    """
+    columns = {}
+    taken = set(own)
+    for name in parameters:
+        column = name
+        while column in taken:
+            column += "_parameter"
+        columns[name] = column
+        taken.add(column)
+    return columns
 
 
 def list_datasets(sweep: SweepFile) -> dict[str, dict[str, Any]]:

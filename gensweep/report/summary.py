@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.ledger.status import STATUSES, Status
-from gensweep.report.measurement import UNBOUNDED
+from gensweep.report.measurement import UNBOUNDED, list_metric_columns
+from gensweep.report.parameters import name_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,8 +147,9 @@ def build_cell_frame(
         "cell": [cell.id for cell in cells],
         "model": [cell.model for cell in cells],
     }
-    for name in varying:
-        columns[name] = make_parameter_column(
+    own = [column for name in metrics for column in list_metric_columns(name)]
+    for name, column in name_columns(varying, own).items():
+        columns[column] = make_parameter_column(
             [cell.params.get(name, np.nan) for cell in cells]
         )
     for kind in (*STATUSES, Status.MISSING):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from functools import lru_cache, partial
@@ -18,6 +19,7 @@ from gensweep.ledger.point_files import POINTS, RECORD
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
+from gensweep.sweep.code_fingerprint import SAME, compare
 from gensweep.sweep.point import Point
 from gensweep.system import processes
 from gensweep.tracking.settings import WANDB_FOLDER
@@ -33,6 +35,7 @@ from gensweep.trial.reports import (
     build_unrecorded_report,
 )
 
+log = logging.getLogger(__name__)
 _CLOUD_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 """Beginnings of the names of variables that the clients of buckets read."""
 
@@ -71,7 +74,8 @@ def begin_attempt(
             if record is not None and not config.replaces(record):
                 history = []
                 if config.repeats_history:
-                    history = read_history(ledger, point.id)
+                    _warn_of_other_code(record)
+                    history = read_history(ledger, point)
                 exit_stack.close()
                 _report_finished(point, record, history, report)
                 return None
@@ -96,6 +100,19 @@ def begin_attempt(
         tracker = Tracker(point, config.tracking, folder.path, upload)
     exit_stack.enter_context(tracker)
     return Attempt(point, folder, tracker, exit_stack, config.keep)
+
+
+def _warn_of_other_code(record: Record) -> None:
+    """Say that a result is not one of today's code: a user's own Tuner has no plan that says it."""
+    origin = compare(record.code, record.model, record.params["dataset"])
+    if origin == SAME:
+        return
+    log.warning(
+        "%s was trained by %s code, and is reported as it was; retrain_changed=True in the trial's "
+        "config trains it again",
+        record.id,
+        origin,
+    )
 
 
 def _report_finished(

@@ -6,7 +6,9 @@ import csv
 import io
 import logging
 
+from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.sweep.point import Point
 
 log = logging.getLogger(__name__)
 HISTORY = "history.csv"
@@ -24,10 +26,15 @@ def format_history(history: list[dict[str, float]]) -> str:
     return table.getvalue()
 
 
-def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:
+def read_history(ledger: Ledger, point: Point) -> list[dict[str, float]]:
     """Return the lines of a finished point's history.csv; none if it cannot be read."""
+    name = f"{POINTS}/{point.id}/{HISTORY}"
+    # A task may report no epoch, and then has no such file.
+    may_be_absent = point.params["dataset"] == OWN_DATA
+    if may_be_absent and not ledger.store.exists(name):
+        return []
     try:
-        text = ledger.store.read(f"{POINTS}/{point_id}/{HISTORY}").decode()
+        text = ledger.store.read(name).decode()
         history = []
         for line in csv.DictReader(io.StringIO(text)):
             history.append(
@@ -36,6 +43,6 @@ def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:
         return history
     except (OSError, ValueError, TypeError) as error:
         log.warning(
-            "the epochs of %s cannot be reported again: %s", point_id, error
+            "the epochs of %s cannot be reported again: %s", point.id, error
         )
         return []

@@ -13,7 +13,7 @@ import pytest
 from own_code import write_project
 
 import gensweep as gs
-from gensweep.core.errors import UnknownNameError
+from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.registry import activate_layers
 from gensweep.trainables import get_trainable
 
@@ -122,3 +122,37 @@ def test_a_tuner_of_the_user_s_trains_a_task(
         if not is_started:
             ray.shutdown()
     assert heights[1] == pytest.approx(2 * heights[0])
+
+
+ONE_NUMBER = '''
+import gensweep as gs
+
+@gs.task("number", metrics={"score": gs.Range(0, 1, "max")}, epochs=1)
+def train(run: gs.Run):
+    """Return a number."""
+    return {"score": 0.25}
+'''
+
+
+def test_a_result_of_edited_code_is_repeated_with_a_warning_or_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = {"results": str(tmp_path / "results")}
+
+    def train(number: str, **settings: Any) -> float:
+        caplog.clear()
+        Path("number.py").write_text(ONE_NUMBER.replace("0.25", number))
+        gs.use("number.py")
+        reports: list[dict[str, Any]] = []
+        get_trainable("number")(config | settings, report=reports.append)
+        return reports[-1]["test/score"]
+
+    assert (train("0.25"), caplog.text) == (0.25, "")
+    assert (train("0.25"), caplog.text) == (0.25, "")
+    assert train("0.75") == 0.25
+    assert "was trained by other code, and is reported as it was" in caplog.text
+    assert (train("0.75", retrain_changed=True), caplog.text) == (0.75, "")
+    assert (train("0.75"), caplog.text) == (0.75, "")
+    with pytest.raises(UserError, match="retrain_changed='yes' is not True or False"):
+        train("0.75", retrain_changed="yes")

@@ -8,7 +8,9 @@ from sweep_files import cell, generous, write_history, write_record, write_sweep
 
 from gensweep import load
 from gensweep.ledger.status import Status
+from gensweep.report.collect import make_tables
 from gensweep.report.stats.questions import answer_questions
+from gensweep.report.tables.markdown import render_markdown
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +87,37 @@ def test_a_notebook_shows_counts_and_the_best_cell(tmp_path):
     text = load(write_sweep(tmp_path, cells, name="a-sweep"))._repr_html_()
     assert "<b>a-sweep</b>: 2 cells, 4 points: 4 ok" in text
     assert "<td>encoder_layers=2</td><td>validation/char_accuracy 0.6</td>" in text
+
+
+@pytest.mark.parametrize("name", ["rank", "metric", "value", "std", "epoch", "char_accuracy_mean"])
+def test_a_parameter_may_be_called_as_a_column(tmp_path, name):
+    """Such as the rank of LoRA in a leaderboard, which has ranks of its own."""
+    cells = [cell(0, 1, **{name: value}) for value in (4, 8)]
+    lines = "".join(f"{epoch},0.5\n" for epoch in range(1, 11))
+    for index, one in enumerate(cells):
+        for seed in (0, 1):
+            write_record(tmp_path, one, seed, char_accuracy=0.5 + index / 10)
+            write_history(tmp_path, one, seed, f"epoch,train/loss\n{lines}")
+    results = load(write_sweep(tmp_path, cells))
+    tables = {table.name: table for table in make_tables(results)}
+    board = tables["leaderboard-text_to_text"]
+    shown = [board.frame, tables["cells"].frame]
+    frames = [results.cells, results.long_points, results.long_cells, results.histories, *shown]
+    for frame in frames:
+        assert not frame.columns.duplicated().any()
+        column = f"{name}_parameter"
+        if column not in frame.columns:
+            column = name
+        assert set(frame[column]) == {4, 8}
+    ranks = board.frame["rank"].tolist()
+    assert ranks == [1, 2] and board.frame["char_accuracy_mean"].tolist() == [0.6, 0.5]
+    if name == "rank":
+        assert board.frame["rank_parameter"].tolist() == [8, 4]
+        assert "rank | rank (parameter)" in render_markdown(board, results)
+
+
+def test_a_metric_may_be_called_value(tmp_path):
+    one = cell(0)
+    write_record(tmp_path, one, 0, value=3.0)
+    (row,) = load(write_sweep(tmp_path, [one])).long_points.to_dict("records")
+    assert (row["metric"], row["value"]) == ("value", 3.0)

@@ -63,6 +63,8 @@ def test_cells(value, form, expected):
         ("CI -0.1 to 0.2, mid-day, e2-d3", "CI $-$0.1 to 0.2, mid-day, e2-d3"),
         ("é ñ Å 数", r"\'{e} \~{n} \r{A} \unicodeletter{6570}{数}"),
         ("a\x1b \u202eb", "a[U+001B] [U+202E]b"),
+        ("[0.9, 0.99] [v2]", "{}[0.9, 0.99] [v2]"),
+        ("*a*", "{}*a*"),
     ],
 )
 def test_text_is_escaped(text, expected):
@@ -220,8 +222,9 @@ def test_every_table_compiles(folder, tmp_path):
     import pandas as pd
 
     results = load(folder)
+    texts = ["[0.9, 0.99]", "*", HOSTILE, HOSTILE * 9]
     awkward = pd.DataFrame(
-        {"text": [HOSTILE, HOSTILE * 9], "number": [math.nan, -1e-9], HOSTILE: [1, 2]}
+        {"text": texts, "number": [math.nan, -1e-9, 0.0, 1.0], HOSTILE: [1, 2, 3, 4]}
     )
     tables = [table for page in sorted(TABLES) for table in TABLES[page].make(results)]
     tables.append(Table("awkward", HOSTILE, awkward, (HOSTILE,)))

@@ -314,6 +314,31 @@ def test_methods_and_checklist_say_what_records_say(results):
     assert "- [ ] **Licences and citations" in checklist
 
 
+def test_names_of_datasets_stand_as_they_are(tmp_path):
+    """In words, "a_b" would be "a b"; in Markdown, "<b>" would be bold."""
+    names = ["pics a_b", "pics a b", "<b>", "_u_", "arithmetic_pictures"]
+    cells = [cell(0, dataset=name, encoder_layers=index) for index, name in enumerate(names)]
+    for one in cells:
+        write_record(tmp_path, one, 0, char_accuracy=0.5)
+    files = make_kit([load(write_sweep(tmp_path, cells))], KitOptions()).files
+    assert "<b>, _u_, arithmetic pictures, pics a b and pics a_b" in files["methods.txt"]
+    assert (
+        r"Data: &lt;b>, \_u\_, arithmetic pictures, pics a b and pics a_b." in files["checklist.md"]
+    )
+
+
+def test_two_tables_for_one_file_are_refused(tmp_path):
+    """Caption of a ranking on dataset "a", and the ranking on a dataset "a-caption"."""
+    cells = [cell(0, dataset=name) for name in ("a", "a-caption")]
+    for one in cells:
+        write_record(tmp_path, one, 0, char_accuracy=0.5)
+    results = load(write_sweep(tmp_path, cells))
+    with pytest.raises(
+        ResultsError, match=r"would be the file .*-a-caption\.tex: write two papers"
+    ):
+        make_kit([results], KitOptions())
+
+
 def test_the_same_records_give_the_same_files(tmp_path):
     folder = depths(tmp_path, figures=["depth_heatmap"])
     first, second = (make_kit([load(folder)], KitOptions()).files for _ in range(2))

@@ -188,6 +188,14 @@ def test_markdown_is_not_made_of_what_a_table_holds(folder):
     assert "- a&lt;b> \\*c\\* \\$d\\$ [e]\n" in message
 
 
+def test_tables_say_by_which_code_and_one_of_an_absent_file_is_left_out(folder, caplog):
+    path = folder / "sweep.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tables": ["depth", "mine"]}))
+    tables = contents._make_tables(load(folder))
+    assert all("Trained by unknown code: " in table.notes[-1] for table in tables)
+    assert "left out: unknown table 'mine'" in caplog.text
+
+
 # --- the panels
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from gensweep.report.paper_kit import facts
 from gensweep.report.paper_kit.compute import KINDS, Use
 from gensweep.report.paper_kit.labels import Labels
 from gensweep.report.summary import INTERVAL_METHOD
+from gensweep.report.tables.markdown import escape_markdown
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -37,7 +38,7 @@ FOR_AUTHORS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A question of the checklists, who asks it, and what the records say."""
+    """A question of the checklists, who asks it, and what the records say, as Markdown."""
 
     question: str
     askers: str
@@ -78,13 +79,19 @@ def _list_experiments(
     splits, runs, choices, tried, fixed = [], [], [], [], []
     for results, labels in all_results:
         name = results.sweep.name
-        splits.append(f"{name}: {facts.describe_splits(results, labels)}")
-        runs.append(f"{name}: {facts.describe_runs(results)}")
-        choices.append(f"{name}: {facts.describe_choice(results, labels)}")
-        for line in facts.list_tried_values(results, labels):
-            tried.append(f"{name}: {line}")
-        for line in facts.describe_fixed_settings(results, labels):
-            fixed.append(f"{name}: {line}")
+        splits += _write_answers(
+            name, [facts.describe_splits(results, labels)]
+        )
+        runs += _write_answers(name, [facts.describe_runs(results)])
+        choices += _write_answers(
+            name, [facts.describe_choice(results, labels)]
+        )
+        tried += _write_answers(
+            name, facts.list_tried_values(results, labels)
+        )
+        fixed += _write_answers(
+            name, facts.describe_fixed_settings(results, labels)
+        )
     yield Entry(
         "Splits and their sizes", "NeurIPS 6; ACL B6; AAAI datasets", splits
     )
@@ -104,6 +111,11 @@ def _list_experiments(
         "NeurIPS 4, 6; ACL C2; AAAI hyperparameters",
         fixed,
     )
+
+
+def _write_answers(sweep: str, texts: Iterable[str]) -> list[str]:
+    """Return what the records of a sweep say, as Markdown that shows names as they are."""
+    return [escape_markdown(f"{sweep}: {text}") for text in texts]
 
 
 def _list_measurements(
@@ -131,12 +143,13 @@ def _list_environments(
     origins = facts.list_origins(results for results, _ in all_results)
     # Without the host: reviews are blind.
     machines = [origin.hardware.partition(", host ")[0] for origin in origins]
+    known = [escape_markdown(one) for one in dict.fromkeys(machines) if one]
     yield Entry(
-        "Infrastructure",
-        "NeurIPS 8; ACL C1; AAAI infrastructure",
-        list(dict.fromkeys(machines)),
+        "Infrastructure", "NeurIPS 8; ACL C1; AAAI infrastructure", known
     )
-    software = [facts.describe_software(origins)] if origins else []
+    software = []
+    if origins:
+        software.append(escape_markdown(facts.describe_software(origins)))
     yield Entry(
         "Software and versions", "ACL C4; AAAI infrastructure", software
     )
@@ -148,12 +161,13 @@ def _describe_reproduction(
     """Return the commands that make the results again."""
     names = ", ".join(results.sweep.name for results, _ in all_results)
     commands = [
-        f"`{getattr(results.sweep, 'command', '')}`"
+        escape_markdown(results.sweep.command)
         for results, _ in all_results
-        if getattr(results.sweep, "command", "")
+        if results.sweep.command
     ]
     commands.append(
-        f"Each number of {names} has a record with parameters, code, versions and hardware; "
+        f"Each number of {escape_markdown(names)} has a record with parameters, code, versions "
+        "and hardware; "
         "`gensweep verify` trains samples of them again and compares."
     )
     return Entry("Reproduction", "NeurIPS 4; AAAI code", commands)
@@ -168,7 +182,8 @@ def _describe_metrics(
             if name not in seen:
                 seen.add(name)
                 meaning = info.doc.strip().partition("\n")[0] or NOTHING
-                yield f"{labels.get(name)} (`{name}`): {meaning}"
+                text = f"{labels.get(name)} ({name}): {meaning}"
+                yield escape_markdown(text)
 
 
 def _list_compute(uses: Sequence[Use]) -> Iterator[Entry]:
@@ -186,7 +201,9 @@ def _list_compute(uses: Sequence[Use]) -> Iterator[Entry]:
     for use in uses:
         sizes.setdefault(use.model, set()).update(use.parameters - {0})
     parameters = [
-        f"{model}: {_write_ends(counts)} trainable parameters"
+        escape_markdown(
+            f"{model}: {_write_ends(counts)} trainable parameters"
+        )
         for model, counts in sizes.items()
         if counts
     ]

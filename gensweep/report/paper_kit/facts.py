@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from gensweep.core.registries import DATASETS
 from gensweep.core.soundness import TEST_SPLIT
 from gensweep.ledger.status import Status
 from gensweep.report.page.provenance import Origin, collect_origins
@@ -47,11 +48,10 @@ def describe_models(results: Results, labels: Labels) -> str:
 
 def describe_splits(results: Results, labels: Labels) -> str:
     """Return how data are split, with which seeds, and how many examples there are."""
+    names = {str(params.get("dataset")) for params in results.params.values()}
+    # The name of a user's folder stays as it is: "a_b" and "a b" are two.
     datasets = sorted(
-        {
-            labels.get(str(params.get("dataset")))
-            for params in results.params.values()
-        }
+        labels.get(name) if name in DATASETS else name for name in names
     )
     seeds = sorted(
         {str(params.get("split_seed")) for params in results.params.values()}

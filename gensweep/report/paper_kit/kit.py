@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ def make_kit(all_results: Sequence[Results], options: KitOptions) -> Kit:
     """Return every file of the kit.
 
     Raises:
-        UserError: an option names what no sweep has, or two sweeps have one name.
+        UserError: an option names what no sweep has.
+        ResultsError: two sweeps, or two of their tables or figures, would have one name.
     """
     check_options(all_results, options)
     labelled = [
@@ -156,20 +157,36 @@ def _merge(labelled: Sequence[tuple[Results, Labels]]) -> Labels:
 def _add_floats(
     kit: Kit, tables: Sequence[KitTable], figures: Sequence[KitFigure]
 ) -> None:
+    """Add the files of all floats.
+
+    Raises:
+        ResultsError: two of them would be one file.
+    """
+    files: list[tuple[str, bytes | str]] = []
     for table in tables:
-        stem = f"tables/{table.name}"
-        kit.files[f"{stem}.tex"] = join_lines(table.lines)
-        kit.files[f"{stem}-caption.txt"] = f"{table.caption}\n"
-        label = f"tab:{table.name}"
-        kit.files[f"{stem}-caption.tex"] = write_caption(table.caption, label)
+        stem, label = f"tables/{table.name}", f"tab:{table.name}"
+        files.append((f"{stem}.tex", join_lines(table.lines)))
+        files += _write_captions(stem, table.caption, label)
     for figure in figures:
-        stem = f"figures/{figure.name}"
-        kit.files[f"{stem}.pdf"] = figure.pdf
-        kit.files[f"{stem}-caption.txt"] = f"{figure.caption}\n"
-        label = f"fig:{figure.name}"
-        kit.files[f"{stem}-caption.tex"] = write_caption(
-            figure.caption, label
-        )
+        stem, label = f"figures/{figure.name}", f"fig:{figure.name}"
+        files.append((f"{stem}.pdf", figure.pdf))
+        files += _write_captions(stem, figure.caption, label)
+    counts = Counter(name.casefold() for name, _ in files)
+    for name, content in files:
+        if counts[name.casefold()] > 1:
+            raise ResultsError(
+                f"two tables or figures would be the file {name}: "
+                "write two papers, or rename a sweep, a table or a dataset"
+            )
+        kit.files[name] = content
+
+
+def _write_captions(
+    stem: str, caption: str, label: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the names and contents of the files with the caption of a float."""
+    yield f"{stem}-caption.txt", f"{caption}\n"
+    yield f"{stem}-caption.tex", write_caption(caption, label)
 
 
 def _write_sentences(macros: Sequence[Macro], labels: Labels) -> list[str]:

@@ -13,7 +13,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gensweep.report.measurement import PARTS, Measurement
+from gensweep.report.measurement import (
+    PARTS,
+    Measurement,
+    list_metric_columns,
+)
+from gensweep.report.parameters import name_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +144,7 @@ class TableData:
             raise ValueError(
                 f"columns have different numbers of rows: {names}"
             )
+        object.__setattr__(self, "columns", _name_parameters(self.columns))
 
     def __len__(self) -> int:
         return len(self.columns[0].values) if self.columns else 0
@@ -209,6 +215,32 @@ class TableData:
                 kind = Kind.ID
             columns.append(Column(str(name), values.tolist(), kind))
         return cls(tuple(columns))
+
+
+def _name_parameters(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns; a parameter that is called as another column has another name."""
+    own = []
+    parameters = []
+    for column in columns:
+        if column.kind == Kind.PARAMETER:
+            parameters.append(column.name)
+        elif column.kind == Kind.METRIC:
+            own += list_metric_columns(column.name)
+        else:
+            own.append(column.name)
+    if not set(own).intersection(parameters):
+        return tuple(columns)
+    names = name_columns(parameters, own)
+    renamed = []
+    for column in columns:
+        if (
+            column.kind == Kind.PARAMETER
+            and names[column.name] != column.name
+        ):
+            header = f"{column.label} (parameter)"
+            column = replace(column, name=names[column.name], header=header)
+        renamed.append(column)
+    return tuple(renamed)
 
 
 def _make_series(column: Column) -> pd.Series:

@@ -58,6 +58,10 @@ def escape(text: str, breaks: bool = False) -> str:
     safe = re.sub(r"(?<=-)(?=-)|(?<=')(?=')", "{}", safe)
     # A minus sign before a number.
     safe = re.sub(r"(?<![\w}-])-(?=\d)", "$-$", safe)
+    # At the beginning of a row or an item, LaTeX would take these for arguments of the command
+    # before it: `\\midrule`, the end of the last row, `\\item`.
+    if safe.startswith(("[", "*")):
+        safe = f"{{}}{safe}"
     if breaks:
         safe = re.sub(r"(\\_|/|(?<=\w)-(?=\w))", r"\1\\allowbreak{}", safe)
     return safe

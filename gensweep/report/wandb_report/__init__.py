@@ -64,7 +64,6 @@ def build(
 
     Raises:
         ReportError: wandb-workspaces is not installed, or the title is empty or too long.
-        UnknownNameError: sweep.json names a table that this gensweep does not have.
     """
     from gensweep.report.wandb_report.contents import build_blocks
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.registries import TABLES
-from gensweep.report.collect import ALWAYS
-from gensweep.report.item_functions import make_tables_of
+from gensweep.report.collect import make_tables
 from gensweep.report.page import failures
 from gensweep.report.page.commands import Commands
 from gensweep.report.page.tables import SHOWN_AS_TEXT, STATISTICS
@@ -17,7 +15,6 @@ from gensweep.report.remarks import describe_selection
 from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
-from gensweep.report.tables.choice import apply_choice
 from gensweep.report.tables.markdown import render_markdown
 from gensweep.report.tables.sweep import describe_fixed
 from gensweep.report.wandb_report.panels import build_panels, build_run_set
@@ -67,16 +64,8 @@ def build_blocks(wr: Any, results: Results) -> list[Any]:
 
 def _make_tables(results: Results) -> list[Table]:
     """Return the sweep's tables: its own first, then leaderboards, then the collapsed ones."""
-    names = dict.fromkeys([*ALWAYS, *results.sweep.tables])
-    tables = []
-    for name in names:
-        choice = results.sweep.table_choices.get(name)
-        tables += [
-            apply_choice(table, choice)
-            for table in make_tables_of(TABLES[name], results)
-        ]
     return sorted(
-        tables,
+        make_tables(results),
         key=lambda t: (
             t.name in _COLLAPSED,
             t.name.startswith("leaderboard"),
