@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,11 @@ def new_command(
     if name in MODELS:
         raise UserError(
             f"{kind.value} {name!r} exists already; choose another name"
+        )
+    if find_spec(name) is not None and not Path(f"{name}.py").exists():
+        raise UserError(
+            f"{name!r} is a module of Python or of an installed package, and {name}.py would be "
+            "imported in its place; choose another name"
         )
     title = name.title().replace("_", "")
     templates = files("gensweep.cli") / "templates"

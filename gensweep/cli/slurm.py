@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -99,7 +100,13 @@ def slurm_command(
         return
     if out.exists():
         raise UserError(f"{out} exists; name another file, or delete it")
-    out.write_text(script)
+    try:
+        # As the shell gave them: a file name may be of any bytes.
+        out.write_bytes(os.fsencode(script))
+    except OSError as error:
+        raise UserError(
+            f"--out {out} cannot be written: {error.strerror}"
+        ) from error
     print_line(Console(), f"Wrote {out}. Submit it: sbatch {out}")
 
 

@@ -14,6 +14,7 @@ from gensweep.core.errors import UserError
 _TIME = re.compile(
     r"\d+|\d+:\d{1,2}|\d+:\d{1,2}:\d{1,2}|\d+-\d{1,2}(:\d{1,2}){0,2}"
 )
+_MEMORY = re.compile(r"\d+[KMGTkmgt]?")
 _WORD = re.compile(r"[\w.,:@+/=-]+")
 WAIT_SECONDS = 300
 """How long the script waits until Ray runs on every node."""
@@ -49,11 +50,14 @@ class SlurmJob:
                 f"--time {self.time!r} is not a time limit of Slurm; write MINUTES, "
                 "HOURS:MINUTES:SECONDS or DAYS-HOURS, such as 90, 4:00:00 or 1-12"
             )
+        if self.memory is not None and not _MEMORY.fullmatch(self.memory):
+            raise UserError(
+                f"--mem {self.memory!r} is not a size of Slurm; write 64G, or 64000 for megabytes"
+            )
         words = {
             "--partition": self.partition,
             "--account": self.account,
             "--gpus-per-node": self.gpus_per_node,
-            "--mem": self.memory,
         }
         for option, word in words.items():
             if word is not None and not _WORD.fullmatch(word):

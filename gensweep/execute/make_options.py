@@ -105,9 +105,9 @@ def _check_flags(chosen: Mapping[str, Any]) -> None:
 
 def _choose_root(chosen: Mapping[str, Any]) -> str:
     """Return the results root: as chosen, or of the environment."""
-    root = chosen.get("results") or os.environ.get("GENSWEEP_RESULTS")
+    root = chosen.get("results")
     if root is None:
-        return "results"
+        return os.environ.get("GENSWEEP_RESULTS") or "results"
     if not isinstance(root, (str, os.PathLike)):
         raise UserError(
             f"--results {show_value(root)} is neither a folder nor a bucket"

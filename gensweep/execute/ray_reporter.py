@@ -86,7 +86,7 @@ class Reporter(tune.Callback):
 
     def _add_error(self, trial: Any, is_final: bool) -> None:
         """Count an error; end the run if the trial's node has other code than the driver."""
-        errors = Path(trial.error_file).read_text()
+        errors = Path(trial.error_file).read_text("utf-8", "replace")
         # Tune adds the error of each attempt to one file.
         reason = explain_failed_actor(errors.rpartition("Failure # ")[2])
         self.starts.add_error(trial.config["pack"], reason, is_final)

@@ -34,8 +34,8 @@ def build_long_points(results: Results) -> pd.DataFrame:
     # A user's metric may be called "value", and pandas refuses such a name until it is gone.
     long = frame.melt(keys, list(results.described), "metric", _MELTED)
     long = long.rename(columns={_MELTED: "value"}).dropna(subset="value")
-    own = ["seed", "metric", "value"]
-    return _add_parameters(results, long, ["id", "cell", "model"], own)
+    others = ["seed", "metric", "value"]
+    return _add_parameters(results, long, ["id", "cell", "model"], others)
 
 
 def build_long_cells(results: Results) -> pd.DataFrame:
@@ -54,12 +54,12 @@ def build_long_cells(results: Results) -> pd.DataFrame:
         for name in CELL_COLUMNS:
             part[name] = results.cells[f"{metric}_{name}"]
         parts.append(part[part["n"].fillna(0) > 0].astype({"n": "Int64"}))
-    keys, own = ["cell", "model"], ["metric", *CELL_COLUMNS]
+    keys, others = ["cell", "model"], ["metric", *CELL_COLUMNS]
     parts = [part for part in parts if len(part)]
-    long = pd.DataFrame(columns=[*keys, *own])
+    long = pd.DataFrame(columns=[*keys, *others])
     if parts:
         long = pd.concat(parts, ignore_index=True)
-    return _add_parameters(results, long, keys, own)
+    return _add_parameters(results, long, keys, others)
 
 
 def build_histories(results: Results) -> pd.DataFrame:
@@ -73,7 +73,10 @@ def build_histories(results: Results) -> pd.DataFrame:
     """
     import pandas as pd
 
-    keys, own = ["id", "cell", "model"], ["seed", "epoch", "metric", "value"]
+    keys, others = (
+        ["id", "cell", "model"],
+        ["seed", "epoch", "metric", "value"],
+    )
     parts: list[pd.DataFrame] = []
     for point in results.points.to_dict("records"):
         try:
@@ -89,20 +92,20 @@ def build_histories(results: Results) -> pd.DataFrame:
         for name in ("id", "cell", "model", "seed"):
             part[name] = point[name]
         parts.append(part)
-    long = pd.DataFrame(columns=[*keys, *own])
+    long = pd.DataFrame(columns=[*keys, *others])
     if parts:
         long = pd.concat(parts, ignore_index=True)
-    return _add_parameters(results, long, keys, own)
+    return _add_parameters(results, long, keys, others)
 
 
 def _add_parameters(
-    results: Results, long: pd.DataFrame, keys: list[str], own: list[str]
+    results: Results, long: pd.DataFrame, keys: list[str], others: list[str]
 ) -> pd.DataFrame:
     """Return a frame with the varying parameters of each cell between some columns and others."""
     import pandas as pd
 
     columns: dict[str, Any] = {"cell": list(results.params)}
-    for name, column in name_columns(results.varying, own).items():
+    for name, column in name_columns(results.varying, others).items():
         values = [
             params.get(name, math.nan) for params in results.params.values()
         ]
@@ -110,7 +113,7 @@ def _add_parameters(
     parameters = pd.DataFrame(columns)
     names = [name for name in columns if name != "cell"]
     merged = long.merge(parameters, on="cell", how="left")
-    return pd.DataFrame(merged[[*keys, *names, *own]])
+    return pd.DataFrame(merged[[*keys, *names, *others]])
 
 
 def format_html(results: Results) -> str:

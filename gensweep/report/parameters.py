@@ -44,7 +44,7 @@ def _rename_params(params: dict[str, Any], names: Names) -> dict[str, Any]:
 
 
 def name_columns(
-    parameters: Iterable[str], own: Iterable[str]
+    parameters: Iterable[str], others: Iterable[str]
 ) -> dict[str, str]:
     """Return the name of each parameter's column in a table that has columns of its own.
 
@@ -53,10 +53,10 @@ def name_columns(
 
     Args:
         parameters: names of parameters.
-        own: names of the other columns.
+        others: names of the other columns.
     """
     columns = {}
-    taken = set(own)
+    taken = set(others)
     for name in parameters:
         column = name
         while column in taken:

@@ -147,8 +147,10 @@ def build_cell_frame(
         "cell": [cell.id for cell in cells],
         "model": [cell.model for cell in cells],
     }
-    own = [column for name in metrics for column in list_metric_columns(name)]
-    for name, column in name_columns(varying, own).items():
+    others = [
+        column for name in metrics for column in list_metric_columns(name)
+    ]
+    for name, column in name_columns(varying, others).items():
         columns[column] = make_parameter_column(
             [cell.params.get(name, np.nan) for cell in cells]
         )

@@ -113,7 +113,9 @@ def _check_is_sweep_file(path: Path) -> None:
         if path.is_dir():
             message = f"{str(path)!r} is a folder, not a sweep file"
         available = sorted(str(file) for file in Path("sweeps").glob("*.py"))
-        candidates = [*available, *_list_files_beside(path)]
+        candidates = sorted(
+            {*available, *_list_files_beside(path)} - {str(path)}
+        )
         near = difflib.get_close_matches(str(path), candidates, n=1)
         message += f"; did you mean {near[0]!r}?" if near else "."
         if available:

@@ -49,6 +49,7 @@ def test_values_that_no_number_holds_are_refused(tmp_path: Path, root: Path) -> 
         ("--gpus-per-trial", "inf", "--gpus-per-trial: inf is not a number of 0 or more"),
         ("--time-budget", "9" * 400 + "h", "is not a duration such as 2h"),
         ("--results", "x" * 300, "File name too long"),
+        ("--results", "", "--results is empty"),
         ("--set", "x" * 5000, "xxx... is not KEY=VALUE"),
     ):
         result = call(file, "--dry-run", "--local", "--results", root, option, value)

@@ -107,6 +107,7 @@ def test_values_cannot_leave_their_place(tmp_path: Path) -> None:
         (SlurmJob(1, time="4h"), "--time '4h' is not a time limit of Slurm"),
         (SlurmJob(1, partition="a b"), "--partition 'a b'"),
         (SlurmJob(1, account="x\n#SBATCH --y"), "--account"),
+        (SlurmJob(1, memory="64 gigabytes"), "--mem '64 gigabytes' is not a size of Slurm"),
         (SlurmJob(1, gpus_per_node="many"), "--gpus-per-node 'many' does not end with a number"),
     ],
 )
@@ -213,3 +214,14 @@ def test_a_job_on_two_real_nodes_trains_the_sweep(tmp_path: Path, slurm: dict[st
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert {record.status for record in records(root).values()} == {"ok"}
     assert len(records(root)) == 2
+
+
+def test_a_script_names_files_as_they_are(tmp_path: Path) -> None:
+    """The name of a sweep file need not be text in UTF-8."""
+    file = tmp_path / os.fsdecode(b"\xff.py")
+    file.write_text(Path(write_sweep(tmp_path)).read_text())
+    script = tmp_path / "job.sh"
+    assert call("slurm", file, "--out", script).code == 0
+    assert b"\xff.py" in script.read_bytes()
+    ended = call("slurm", file, "--out", tmp_path / "absent" / "job.sh")
+    assert ended.code == 2 and "job.sh cannot be written: No such file" in ended.error

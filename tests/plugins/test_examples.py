@@ -63,7 +63,12 @@ def test_new_writes_files_that_work(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Mine", "not a name of small letters"), ("vae", "exists already")],
+    [
+        ("Mine", "not a name of small letters"),
+        ("vae", "exists already"),
+        ("random", "is a module of Python or of an installed package"),
+        ("pandas", "pandas.py would be imported in its place"),
+    ],
 )
 def test_new_refuses_names(name: str, message: str) -> None:
     ended = call("new", "task", name)

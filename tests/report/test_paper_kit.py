@@ -311,6 +311,7 @@ def test_methods_and_checklist_say_what_records_say(results):
     checklist = files["checklist.md"]
     assert "- [x] **Seeds and number of runs** (NeurIPS 7; ACL C3; AAAI runs)" in checklist
     assert "sweep: text to text, encoder layers: 1, 2, 3" in checklist
+    assert "python -m gensweep sweeps/sweep.py --results again" in checklist
     assert "- [ ] **Licences and citations" in checklist
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gensweep.report.page.commands import Commands
 from gensweep.report.paper_kit import facts
 from gensweep.report.paper_kit.compute import KINDS, Use
 from gensweep.report.paper_kit.labels import Labels
@@ -161,9 +162,7 @@ def _describe_reproduction(
     """Return the commands that make the results again."""
     names = ", ".join(results.sweep.name for results, _ in all_results)
     commands = [
-        escape_markdown(results.sweep.command)
-        for results, _ in all_results
-        if results.sweep.command
+        escape_markdown(Commands(results).full) for results, _ in all_results
     ]
     commands.append(
         f"Each number of {escape_markdown(names)} has a record with parameters, code, versions "

@@ -219,18 +219,18 @@ class TableData:
 
 def _name_parameters(columns: Sequence[Column]) -> tuple[Column, ...]:
     """Return the columns; a parameter that is called as another column has another name."""
-    own = []
+    others = []
     parameters = []
     for column in columns:
         if column.kind == Kind.PARAMETER:
             parameters.append(column.name)
         elif column.kind == Kind.METRIC:
-            own += list_metric_columns(column.name)
+            others += list_metric_columns(column.name)
         else:
-            own.append(column.name)
-    if not set(own).intersection(parameters):
+            others.append(column.name)
+    if not set(others).intersection(parameters):
         return tuple(columns)
-    names = name_columns(parameters, own)
+    names = name_columns(parameters, others)
     renamed = []
     for column in columns:
         if (
