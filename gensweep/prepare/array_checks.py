@@ -6,7 +6,9 @@ tested on, or the error comes from the middle of a training step.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from gensweep.core.data_source import DataSource
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
 from gensweep.core.values import show_value
+from gensweep.prepare.own_code import identify_own_code
 
 PARTS = ("test", "validation", "pool")
 _MAX_SHOWN = 60
@@ -22,7 +25,7 @@ _MAX_SHOWN = 60
 
 
 def check_arrays(data: DataSource, built: Any) -> DatasetArrays:
-    """Return what a dataset built.
+    """Return what a dataset built, with a note on pictures that are tested and trained on.
 
     Raises:
         DataError: it cannot be trained on; the message names the dataset and the array.
@@ -33,7 +36,32 @@ def check_arrays(data: DataSource, built: Any) -> DatasetArrays:
     problem = _find_problem(data, built)
     if problem:
         raise DataError(f"{start} {problem}")
-    return built
+    # Datasets of gensweep count copies once.
+    if data.kind != "pictures" or identify_own_code(type(data)) is None:
+        return built
+    note = _describe_copies(built)
+    if note is None:
+        return built
+    return replace(built, notes=(*built.notes, note))
+
+
+def _describe_copies(built: DatasetArrays) -> str | None:
+    """Return how many test pictures have the pixels of one in the pool; None if none has."""
+    pictures = built.rows["picture"]
+    tests = built.split["test"]
+    known = {_hash_pixels(pictures[row]) for row in built.split["pool"]}
+    copies = sum(_hash_pixels(pictures[row]) in known for row in tests)
+    if not copies:
+        return None
+    return (
+        f"{copies} of {len(tests)} test pictures have the same pixels as one to train or validate "
+        "on, so the test rewards a network that remembers; leave copies out before gs.split_rows"
+    )
+
+
+def _hash_pixels(picture: np.ndarray) -> bytes:
+    pixels = np.ascontiguousarray(picture).data
+    return hashlib.blake2b(pixels, digest_size=16).digest()
 
 
 def _find_problem(data: DataSource, built: DatasetArrays) -> str | None:

@@ -17,6 +17,7 @@ from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.core.registry import activate_layers
 from gensweep.prepare.array_cache import load_arrays
+from gensweep.prepare.array_checks import check_arrays
 
 COUNT = 20
 PICTURES = np.zeros((COUNT, 3, 4, 4), np.uint8)
@@ -155,3 +156,17 @@ def test_arrays_of_edited_code_are_built_again(
         gs.use("plain.py")
         seen.append(int(load_arrays(DATASETS["plain"]()).rows["picture"].max()))
     assert seen == [1, 2]
+
+
+def test_copies_in_the_test_set_are_counted() -> None:
+    """A row index comes once, but another row may have the same pixels."""
+    different = np.arange(COUNT * 12, dtype=np.uint8).reshape(COUNT, 3, 2, 2)
+    with_copy = different.copy()
+    one, _ = SPLIT["test"]
+    with_copy[one] = with_copy[SPLIT["pool"][0]]
+    notes = []
+    for pictures in (different, with_copy):
+        Odd.built = DatasetArrays({"picture": pictures}, SPLIT, notes=("mine",))
+        notes.append(check_arrays(Odd(), Odd.built).notes)
+    assert notes[0] == ("mine",)
+    assert notes[1][0] == "mine" and notes[1][1].startswith("1 of 2 test pictures have the same")
