@@ -15,6 +15,7 @@ from gensweep.execute.trial_setup import (
     freeze_imports,
     make_trial_config,
     prepare_arrays,
+    unfreeze_imports,
 )
 from gensweep.sweep.point import Pack
 from gensweep.system.signals import raise_if_stopped
@@ -73,7 +74,7 @@ def execute(
     finally:
         # A process that ends with frozen objects makes some libraries complain of leaks.
         if not was_frozen:
-            gc.unfreeze()
+            unfreeze_imports()
         # The process may be a notebook's, which goes on.
         torch.set_num_threads(threads)
     return TrialErrors()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
 log = logging.getLogger(__name__)
+_has_frozen = False
+"""Whether `freeze_imports` was called."""
 
 
 @dataclass(frozen=True)
@@ -95,5 +97,17 @@ def freeze_imports() -> None:
 
     Each trial ends with a collection, which then need not look through them.
     """
+    global _has_frozen
+    # To count what is excluded takes about as long as a collection.
+    if _has_frozen:
+        return
+    _has_frozen = True
     if not gc.get_freeze_count():
         gc.freeze()
+
+
+def unfreeze_imports() -> None:
+    """Undo `freeze_imports`."""
+    global _has_frozen
+    _has_frozen = False
+    gc.unfreeze()

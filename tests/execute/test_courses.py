@@ -21,6 +21,7 @@ from runs import (
     weights,
     write_sweep,
 )
+from tiny import few
 
 from gensweep.core.errors import SweepError
 from gensweep.execute.packing import make_packs
@@ -42,14 +43,24 @@ MUON = {"optimizer": "muon", "schedule": "warmup_linear"}
 MODELS = ("text_to_text", "image_to_text", "text_to_image", "cae", "vae", "gan")
 
 
+DRAWN = ("image_to_text", "text_to_image")
+"""Models of pictures of queries. Each epoch ends with a look at all validation pictures, so they get few."""
+FEW = 444
+"""Examples, of which 360 train, as in `TINY`."""
+
+
 def point(model: str = "text_to_text", seed: int = 0, **params: Any) -> Point:
     base = TINY_PICTURES if model in ("cae", "vae", "gan") else TINY
+    if model in DRAWN:
+        base = base | {"train_fraction": 0.9}
     return Point.make(model, base | params, seed)
 
 
 def train(pack: Pack, root: Path, **context: Any) -> list[dict[str, Any]]:
     reports: list[dict[str, Any]] = []
-    run_pack(pack, None, TrialConfig(results=root, device="cpu", **context), reports.append)
+    first = pack.points[0]
+    datasets = {first.data_key: few(first, FEW)} if first.model in DRAWN else None
+    run_pack(pack, datasets, TrialConfig(results=root, device="cpu", **context), reports.append)
     return reports
 
 
@@ -61,6 +72,17 @@ def alone(pack: Pack, root: Path) -> None:
 def until(*ends: int | None, **params: Any) -> Pack:
     """A course of points that stop early."""
     return Pack(tuple(point(until=end, **params) for end in ends))
+
+
+COURSE = until(1, 2, None, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the points of `COURSE`, each trained alone without interruption."""
+    root = tmp_path_factory.mktemp("whole")
+    alone(COURSE, root)
+    return root
 
 
 class TestUntil:
@@ -242,7 +264,11 @@ class TestWhatGoesWrong:
         assert last.origin and last.origin["point"] == pack.points[0].id
 
     def test_in_a_step_fails_all_that_are_not_done_and_a_retry_goes_on(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+        self,
+        uninterrupted: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        trained: Counter[int],
     ) -> None:
         run_steps = Training.run_steps
 
@@ -251,70 +277,67 @@ class TestWhatGoesWrong:
                 raise RuntimeError("a step went wrong")
             return run_steps(self)
 
-        pack = until(1, 2, None, epochs=3)
         with monkeypatch.context() as patch:
             patch.setattr(Training, "run_steps", fail)
-            train(pack, tmp_path / "failed")
+            train(COURSE, tmp_path / "failed")
         result = records(tmp_path / "failed")
-        assert [result[each.id].status for each in pack.points] == [
+        assert [result[each.id].status for each in COURSE.points] == [
             Status.OK,
             Status.FAILED,
             Status.FAILED,
         ]
         trained.clear()
-        train(pack, tmp_path / "failed", retry_failed=True)
+        train(COURSE, tmp_path / "failed", retry_failed=True)
         assert trained[0] == 2
-        alone(pack, tmp_path / "apart")
-        for each in pack.points:
-            same(tmp_path / "failed", tmp_path / "apart", each)
+        for each in COURSE.points:
+            same(tmp_path / "failed", uninterrupted, each)
 
     @pytest.mark.parametrize(("lost", "file"), [(1, "history.csv"), (2, "checkpoint.pt")])
     def test_with_one_points_files_fails_that_one_alone(
         self,
         lost: int,
         file: str,
+        uninterrupted: Path,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         trained: Counter[int],
     ) -> None:
         """The last point holds the checkpoint; without it, the next one does."""
-        pack = until(1, 2, None, epochs=3)
         write = PointFolder.write
         written: list[tuple[str, str]] = []
 
         def refuse(self: PointFolder, name: str, content: Any) -> None:
-            if self.point_id == pack.points[lost].id and name == file:
+            if self.point_id == COURSE.points[lost].id and name == file:
                 raise RuntimeError("no room")
             write(self, name, content)
             written.append((self.point_id, name))
 
         with monkeypatch.context() as patch:
             patch.setattr(PointFolder, "write", refuse)
-            train(pack, tmp_path / "lost")
+            train(COURSE, tmp_path / "lost")
         result = records(tmp_path / "lost")
         expected = [Status.FAILED if index == lost else Status.OK for index in range(3)]
-        assert [result[each.id].status for each in pack.points] == expected
+        assert [result[each.id].status for each in COURSE.points] == expected
         assert trained[0] == (3 if lost == 1 else 2)
-        holder = pack.points[2 if lost == 1 else 1]
+        holder = COURSE.points[2 if lost == 1 else 1]
         assert (holder.id, "checkpoint.pt") in written
-        train(pack, tmp_path / "lost", retry_failed=True)
-        alone(pack, tmp_path / "apart")
-        for each in pack.points:
-            same(tmp_path / "lost", tmp_path / "apart", each)
+        train(COURSE, tmp_path / "lost", retry_failed=True)
+        for each in COURSE.points:
+            same(tmp_path / "lost", uninterrupted, each)
 
     @pytest.mark.parametrize("claimed", [0, 1, 2])
-    def test_a_point_of_another_run_is_left_to_it(self, claimed: int, tmp_path: Path) -> None:
-        pack = until(1, 2, None, epochs=3)
+    def test_a_point_of_another_run_is_left_to_it(
+        self, claimed: int, uninterrupted: Path, tmp_path: Path
+    ) -> None:
         ledger = Ledger(tmp_path / "shared")
-        with ledger.claim(pack.points[claimed].id, Process.get_current()):
-            reports = train(pack, tmp_path / "shared")
+        with ledger.claim(COURSE.points[claimed].id, Process.get_current()):
+            reports = train(COURSE, tmp_path / "shared")
         statuses = {one["point"]: one["status"] for one in reports if "status" in one}
-        assert statuses.pop(pack.points[claimed].id) == Status.CLAIMED
+        assert statuses.pop(COURSE.points[claimed].id) == Status.CLAIMED
         assert set(statuses.values()) == {Status.OK}
-        train(pack, tmp_path / "shared")
-        alone(pack, tmp_path / "apart")
-        for each in pack.points:
-            same(tmp_path / "shared", tmp_path / "apart", each)
+        train(COURSE, tmp_path / "shared")
+        for each in COURSE.points:
+            same(tmp_path / "shared", uninterrupted, each)
 
     def test_every_point_is_claimed_from_the_beginning(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -331,17 +354,6 @@ class TestWhatGoesWrong:
         monkeypatch.setattr(Training, "run_epoch", look)
         train(pack, tmp_path)
         assert running == [2, 1]
-
-
-KILLED = until(1, 2, None, epochs=3)
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of the points of `KILLED`, each trained alone without interruption."""
-    root = tmp_path_factory.mktemp("whole")
-    alone(KILLED, root)
-    return root
 
 
 class TestAfterAStop:
@@ -380,12 +392,12 @@ class TestAfterAKill:
         ],
     )
     def test_all_go_on_bit_for_bit(self, number: int, uninterrupted: Path, tmp_path: Path) -> None:
-        with other(killed_at, KILLED, tmp_path, number, True) as process:
+        with other(killed_at, COURSE, tmp_path, number, True) as process:
             assert ended(process) == -9
         before = len(records(tmp_path))
-        train(KILLED, tmp_path)
+        train(COURSE, tmp_path)
         assert before < 3
-        for each in KILLED.points:
+        for each in COURSE.points:
             same(tmp_path, uninterrupted, each)
             assert not (tmp_path / "points" / each.id / "checkpoint.pt").exists()
 
@@ -406,9 +418,9 @@ class TestAfterAKill:
         with monkeypatch.context() as patch:
             patch.setattr(Training, "run_epoch", stop)
             with pytest.raises(Stopped):
-                train(KILLED, tmp_path)
+                train(COURSE, tmp_path)
         assert trained[0] == 2 and len(records(tmp_path)) == 2
-        train(KILLED, tmp_path)
+        train(COURSE, tmp_path)
         assert trained[0] == 3
-        for each in KILLED.points:
+        for each in COURSE.points:
             same(tmp_path, uninterrupted, each)

@@ -33,7 +33,7 @@ from gensweep import load
 from gensweep.cluster.ray_address import check_temp_folder
 from gensweep.core.errors import UserError
 from gensweep.data.arithmetic import Arithmetic
-from gensweep.execute.trial_setup import freeze_imports
+from gensweep.execute.trial_setup import freeze_imports, unfreeze_imports
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Process
 from gensweep.ledger.status import Status
@@ -574,7 +574,7 @@ def test_a_record_of_a_newer_gensweep_stops_the_run(
 
 
 def test_collections_look_at_imports_once_and_at_what_comes_later_always() -> None:
-    gc.unfreeze()
+    unfreeze_imports()
     freeze_imports()
     frozen = gc.get_freeze_count()
     later = [[index] for index in range(100)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -196,16 +197,23 @@ class TestALongerPoint:
             same(root, tmp_path / "apart", each)
 
 
+@pytest.fixture(scope="module")
+def unpruned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two points that are done, and a sweep that shares one of them."""
+    folder = tmp_path_factory.mktemp("unpruned")
+    root = folder / "results"
+    for name, epochs in (("other", [1, 4]), ("tiny", [1, 2])):
+        file = write_sweep(folder, grid(epochs=epochs), name=name, keep="checkpoint")
+        filters = ("--filter", "epochs=1") if name == "other" else ()
+        assert call(file, "--local", "--results", root, *filters).code == 0
+    return root
+
+
 class TestPrune:
     @pytest.fixture
-    def root(self, tmp_path: Path) -> Path:
-        """Two points that are done, and a sweep that shares one of them."""
-        root = tmp_path / "results"
-        for name, epochs in (("other", [1, 4]), ("tiny", [1, 2])):
-            file = write_sweep(tmp_path, grid(epochs=epochs), name=name, keep="checkpoint")
-            filters = ("--filter", "epochs=1") if name == "other" else ()
-            assert call(file, "--local", "--results", root, *filters).code == 0
-        return root
+    def root(self, unpruned: Path, tmp_path: Path) -> Path:
+        """Results of the test's own, as `unpruned`."""
+        return shutil.copytree(unpruned, tmp_path / "results")
 
     def test_says_sizes_first(self, root: Path) -> None:
         output = call("prune", root / "tiny")

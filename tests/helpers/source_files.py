@@ -26,8 +26,19 @@ def list_nodes(name: str) -> list[ast.AST]:
 
 
 def skips_types(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node that runs: all but the bodies of `if TYPE_CHECKING`."""
-    yield node
-    for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
-            yield from skips_types(child)
+    """Yield every node that runs: all but the bodies of `if TYPE_CHECKING`."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [child for child in ast.iter_child_nodes(node) if not checks_types(child)]
+
+
+def checks_types(node: ast.AST) -> bool:
+    """Return whether a node is `if TYPE_CHECKING`."""
+    if not isinstance(node, ast.If):
+        return False
+    for part in ast.walk(node.test):
+        if "TYPE_CHECKING" in (getattr(part, "id", None), getattr(part, "attr", None)):
+            return True
+    return False

@@ -49,20 +49,21 @@ def point(model: str, seed: int = 0, **params: Any) -> Point:
     return Point(model, resolve_params(model, TINY[model] | params), seed)
 
 
-def few(wanted: Point) -> DatasetArrays:
-    """`EXAMPLES` of the point's examples, with a split of their own; drawn once for all points that share them."""
-    if wanted.data_key not in _PREPARED:
+def few(wanted: Point, examples: int = EXAMPLES) -> DatasetArrays:
+    """Some of the point's examples, with a split of their own; drawn once for all points that share them."""
+    key = (wanted.data_key, examples)
+    if key not in _PREPARED:
         data = wanted.data_config()
         complete: DatasetArrays = data.prepare()
         count = len(next(iter(complete.rows.values())))
-        chosen = np.random.default_rng(0).choice(count, EXAMPLES, replace=False)
+        chosen = np.random.default_rng(0).choice(count, examples, replace=False)
         rows = {name: array[chosen] for name, array in complete.rows.items()}
-        split = split_rows(EXAMPLES, data.split_seed)
-        _PREPARED[wanted.data_key] = DatasetArrays(rows, split, complete.banks, complete.lookups)
-    return _PREPARED[wanted.data_key]
+        split = split_rows(examples, data.split_seed)
+        _PREPARED[key] = DatasetArrays(rows, split, complete.banks, complete.lookups)
+    return _PREPARED[key]
 
 
-_PREPARED: dict[str, DatasetArrays] = {}
+_PREPARED: dict[tuple[str, int], DatasetArrays] = {}
 
 
 def training(model: str, seed: int = 0, **params: Any) -> Training:

@@ -6,11 +6,20 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import pytest
-from source_files import FILES, ROOT, SOURCE, list_nodes, parse_file, skips_types
+from source_files import (
+    FILES,
+    ROOT,
+    SOURCE,
+    checks_types,
+    list_nodes,
+    parse_file,
+    skips_types,
+)
 
 from gensweep.core.registries import DATASETS, MODELS
 
@@ -126,12 +135,13 @@ def top_level(name: str) -> set[str]:
     """Files of ours that a file imports when it is itself imported."""
 
     def outside(node: ast.AST) -> Iterator[ast.AST]:
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and not (
-                isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
-            ):
-                yield child
-                yield from outside(child)
+        waiting = [node]
+        while waiting:
+            for child in ast.iter_child_nodes(waiting.pop()):
+                is_function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+                if not is_function and not checks_types(child):
+                    yield child
+                    waiting.append(child)
 
     return {
         file
@@ -403,21 +413,40 @@ def test_names_are_plain_words() -> None:
     assert not [name for name in names if is_dialect(name[1])]
 
 
-def test_names_in_tests_are_plain_words() -> None:
-    names = []
+@dataclass
+class Sources:
+    """What the source of the tests has.
+
+    Attributes:
+        odd_names: names that tell nothing, each with its file and line.
+        importers: files that import a file of tests.
+    """
+
+    odd_names: list[tuple[str, str, int]] = field(default_factory=list)
+    importers: list[str] = field(default_factory=list)
+
+
+@cache
+def read_tests() -> Sources:
+    """Read the source of all tests, which takes seconds."""
+    result = Sources()
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        nodes = ast.walk(ast.parse(path.read_text()))
-        names += [(path.name, *bound) for bound in bound_names(nodes)]
-    assert not [name for name in names if is_dialect(name[1])]
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        for name, line in bound_names(nodes):
+            if is_dialect(name):
+                result.odd_names.append((path.name, name, line))
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("test_"):
+                result.importers.append(path.name)
+    return result
+
+
+def test_names_in_tests_are_plain_words() -> None:
+    assert not read_tests().odd_names
 
 
 def test_no_test_file_imports_another() -> None:
-    importers = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("test_"):
-                importers.append(path.name)
-    assert not importers, "what they share belongs into tests/helpers"
+    assert not read_tests().importers, "what they share belongs into tests/helpers"
 
 
 def is_dialect(name: str) -> bool:
