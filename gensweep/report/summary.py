@@ -71,6 +71,15 @@ class Summary:
     high: np.ndarray
 
 
+def find_exponent(values: np.ndarray) -> int:
+    """Return the power of two above the sizes of some values, without NaN.
+
+    Squares of numbers below 1e-160 vanish, and tests divide by them. Divided by this power of two,
+    no number loses a digit.
+    """
+    return int(np.frexp(np.abs(values).max(initial=0.0))[1])
+
+
 def summarize(
     values: np.ndarray,
     groups: np.ndarray,
@@ -93,6 +102,11 @@ def summarize(
 
     is_measured = ~np.isnan(values)
     values, groups = values[is_measured], groups[is_measured]
+    largest = np.zeros(count)
+    np.maximum.at(largest, groups, np.abs(values))
+    # As of `find_exponent`, for each group.
+    exponents = np.frexp(largest)[1]
+    values = np.ldexp(values, -exponents[groups])
     n = np.bincount(groups, minlength=count)
     # Each group's first value is subtracted before summing: if all values are equal, the sums
     # are then exactly 0, and so is the standard deviation.
@@ -105,6 +119,7 @@ def summarize(
         std = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
         quantile = stdtrit(np.maximum(n - 1, 1), (1 + CONFIDENCE) / 2)
         ci95 = quantile * std / np.sqrt(n)
+    mean, std, ci95 = (np.ldexp(one, exponents) for one in (mean, std, ci95))
     low, high = mean - ci95, mean + ci95
     smallest, largest = bounds
     # These keep NaN, where no interval is defined.

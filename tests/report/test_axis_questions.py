@@ -515,3 +515,40 @@ def test_the_best_cell_is_among_the_marked_ones_in_95_percent(seeds):
     )
     lost = np.mean([not list_contenders(values, 1, 0.05)[3] for values in draws])
     assert lost <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+# Sizes of numbers
+
+
+@pytest.mark.parametrize("exponent", [-1000, -600, 300])
+def test_the_unit_of_a_metric_changes_no_test(tmp_path: Path, exponent: int) -> None:
+    """A likelihood may be 1e-300: its square is none. A power of two changes no digit."""
+    draws = np.random.default_rng(1).random((9, 3))
+    results = []
+    for name, factor in (("ordinary", 1.0), ("odd", 2.0**exponent)):
+        root = tmp_path / name
+        root.mkdir()
+        cells = []
+        for index, numbers in enumerate(draws):
+            layers = {"encoder_layers": 1 + index % 3, "decoder_layers": 1 + index // 3}
+            cells.append(cell(0, 1, 2, **layers))
+            for seed, number in enumerate(numbers):
+                write_record(root, cells[-1], seed, novel=(index + number) * factor)
+        metric = {"direction": "max", "unit": "", "doc": "", "models": ["text_to_text"]}
+        results.append(load(write_sweep(root, cells, metrics={"novel": metric})))
+    one, other = results
+    tests = [[(each.question, each.p, each.verdict) for each in all_.findings] for all_ in results]
+    assert len(tests[0]) >= 8
+    assert repr(tests[0]) == repr(tests[1]), "repr, since NaN differs from itself"
+    for column in ("novel_mean", "novel_std", "novel_ci95"):
+        assert (one.cells[column] * 2.0**exponent).tolist() == other.cells[column].tolist()
+
+
+def test_one_seed_has_no_share_of_variance(tmp_path: Path) -> None:
+    """Its levels have all of it, whatever they are."""
+    cells = [cell(0, encoder_layers=layers) for layers in (1, 2)]
+    for index, one in enumerate(cells):
+        write_record(tmp_path, one, 0, char_accuracy=0.5 + index / 10)
+    (finding,) = load(write_sweep(tmp_path, cells)).findings
+    assert finding.answer.startswith("One seed: no test.")
+    assert "variance" not in finding.answer and "  " not in finding.answer

@@ -108,7 +108,8 @@ class AxisQuestions:
         words = f"{self._describe_means(block)} {subject.describe_basis(finding, axes)}"
         finding = add_share(finding, subject, axes, block)
         finding = replace(
-            finding, answer=f"{describe_share(finding, self.axis)} {words}"
+            finding,
+            answer=f"{describe_share(finding, self.axis)} {words}".lstrip(),
         )
         p_equal = compute_joint_equality_p(
             block.values, iter_pairs(len(block.levels)), subject.margin
@@ -185,8 +186,9 @@ class AxisQuestions:
         """Return the share of variance of an axis of two values; empty for other axes."""
         if len(self.subject.list_values(self.axis)) != 2:
             return ""
-        share = add_share(Finding("", ""), self.subject, (self.axis,), block)
-        return f"{describe_share(share, self.axis, has_test=False)} "
+        finding = start_finding("", block)
+        share = add_share(finding, self.subject, (self.axis,), block)
+        return f"{describe_share(share, self.axis, has_test=False)} ".lstrip()
 
     def _describe_lack(self) -> str:
         metric = self.subject.metric

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from gensweep.report.stats.contrasts import NO_SPREAD
+from gensweep.report.summary import find_exponent
 
 
 def compute_exclusion_p(values: np.ndarray, sign: int) -> np.ndarray:
@@ -31,6 +32,7 @@ def compute_exclusion_p(values: np.ndarray, sign: int) -> np.ndarray:
     from scipy.special import stdtr
 
     levels = values.shape[1]
+    values = np.ldexp(values, -find_exponent(values[~np.isnan(values)]))
     p_values = np.full(levels, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         for level in range(levels):

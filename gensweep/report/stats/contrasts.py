@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gensweep.report.summary import CONFIDENCE
+from gensweep.report.summary import CONFIDENCE, find_exponent
 
 NO_SPREAD = 1e-12
 """Share of the values' size below which differences between seeds count as rounding."""
@@ -65,11 +65,14 @@ def estimate_contrast(
     """
     from scipy.special import stdtr, stdtrit
 
+    exponent = find_exponent(values)
+    values = np.ldexp(values, -exponent)
     seeds = len(values)
     by_seed = values @ weights
     estimate, df = float(weights @ values.mean(0)), seeds - 1
     scale = float(np.abs(values).max(initial=0.0) * np.abs(weights).sum())
     if df < 1 or np.abs(by_seed - by_seed.mean()).max() <= NO_SPREAD * scale:
+        estimate = float(np.ldexp(estimate, exponent))
         return Contrast(estimate, np.nan, np.nan, np.nan, max(df, 0), np.nan)
     error = float(by_seed.std(ddof=1) / np.sqrt(seeds))
     half_width = (
@@ -77,15 +80,11 @@ def estimate_contrast(
     )
     t = estimate / error
     p = min(1.0, 2 * float(stdtr(df, -abs(t))) * chosen_from)
-    return Contrast(
-        estimate,
-        estimate - half_width,
-        estimate + half_width,
-        t,
-        df,
-        p,
-        error,
-    )
+    low, high = estimate - half_width, estimate + half_width
+    estimate, low, high, error = np.ldexp(
+        [estimate, low, high, error], exponent
+    ).tolist()
+    return Contrast(estimate, low, high, t, df, p, error)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gensweep.report.stats.findings import (
 from gensweep.report.stats.power import estimate_effect_size
 from gensweep.report.stats.repeated import RepeatedTest, describe_test
 from gensweep.report.stats.subject import Subject
+from gensweep.report.summary import find_exponent
 
 
 def add_share(
@@ -44,9 +45,13 @@ def add_share(
             low=share.low,
             high=share.high,
         )
-    levels = float(block.values.mean(0).var())
-    total = float(block.values.var())
-    scale = float(np.abs(block.values).max(initial=0.0))
+    if len(block.values) < 2:
+        # The levels have all of the variance in one seed, which says nothing.
+        return finding
+    values = np.ldexp(block.values, -find_exponent(block.values))
+    levels = float(values.mean(0).var())
+    total = float(values.var())
+    scale = float(np.abs(values).max(initial=0.0))
     # The variance of equal numbers is not exactly zero.
     if total <= (NO_SPREAD * scale) ** 2:
         return finding
@@ -63,7 +68,7 @@ def describe_share(finding: Finding, name: str, has_test: bool = True) -> str:
         has_test: whether its p-values stand in the sentence.
     """
     if np.isnan(finding.effect):
-        return "All values are the same."
+        return "All values are the same." if finding.n > 1 else ""
     parts = []
     if not np.isnan(finding.low):
         parts.append(f"95% CI {finding.low:.0%} to {finding.high:.0%}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gensweep.report.stats.blocks import Block
-from gensweep.report.summary import CONFIDENCE
+from gensweep.report.summary import CONFIDENCE, find_exponent
 
 REST = ("rest",)
 """What neither an axis nor a pair of axes explains: higher interactions, and noise."""
@@ -145,9 +145,10 @@ def decompose(grid: FullGrid) -> Decomposition | None:
     None, too, for a grid of one parameter: all variance between its cells is of this parameter,
     whether it matters or not.
     """
-    values, count = grid.values, len(grid.axes)
+    count = len(grid.axes)
     if count < 2:
         return None
+    values = np.ldexp(grid.values, -find_exponent(grid.values))
     inner = tuple(range(1, count + 1))
     centred = values - values.mean(inner, keepdims=True)
     total = (centred**2).mean(inner)

@@ -72,7 +72,7 @@ def ask_interaction(subject: Subject, first: str, second: str) -> Finding:
         f"{subject.describe_basis(finding, axes)}"
     )
     name = f"The interaction of {first} and {second}"
-    answer = f"{describe_share(finding, name)} {words}"
+    answer = f"{describe_share(finding, name)} {words}".lstrip()
     finding = replace(finding, answer=answer)
     p_equal = compute_joint_equality_p(
         values, iter_tetrads(one, other), subject.margin

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gensweep.report.stats.contrasts import NO_SPREAD
+from gensweep.report.summary import find_exponent
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def compute_effect_test(
     seeds, count = len(values), len(contrasts)
     if seeds < 2 or not count:
         return NO_TEST
+    values = np.ldexp(values, -find_exponent(values))
     by_seed = values @ contrasts.T
     spread = by_seed - by_seed.mean(0)
     scale = float(np.abs(values).max(initial=0.0) * np.abs(contrasts).sum())
