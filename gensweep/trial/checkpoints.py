@@ -101,7 +101,7 @@ def find_starts(
         training: the one that would go on from them.
 
     Raises:
-        Unavailable: the results root refuses.
+        StoreError: the results root refuses.
     """
     own_ids = [attempt.point.id for attempt in attempts]
     starts = []

@@ -124,7 +124,7 @@ class PointFolder:
         """Return a file of another point; None if it has none of this name.
 
         Raises:
-            Unavailable: the results root refuses.
+            StoreError: the results root refuses.
         """
         with self._as_unavailable(name):
             try:

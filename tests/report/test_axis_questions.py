@@ -24,7 +24,7 @@ from gensweep.report.stats.contenders import compute_exclusion_p, list_contender
 from gensweep.report.stats.contrasts import estimate_contrast
 from gensweep.report.stats.equivalence import compute_equality_p
 from gensweep.report.stats.findings import EQUAL, NO, NOT_ENOUGH, UNDECIDED, YES, Finding
-from gensweep.report.stats.importance import REST, decompose, select_grid
+from gensweep.report.stats.importance import REST, FullGrid, decompose, select_grid
 from gensweep.report.stats.power import (
     DifferenceSize,
     EffectSize,
@@ -107,6 +107,32 @@ def test_the_comparison_with_the_best_by_one_sided_tests_of_every_pair(sign):
             p = stats.ttest_rel(pair[:, 0], pair[:, 1], alternative="greater").pvalue
             smallest = min(smallest, p)
         assert result[level] == pytest.approx(min(1.0, 3 * smallest))
+
+
+PERPLEXITIES = np.array([[12.10, 12.90, 5e14], [12.11, 12.92, 4e14], [12.09, 12.88, 6e14]])
+"""Three seeds of three levels, of which one is larger than the others by a factor of 1e13."""
+
+
+def test_a_huge_level_leaves_the_tests_of_the_others_as_they_are():
+    """Two levels are a paired t-test, one-sided beside the best; of three levels, p counts twice."""
+    two = PERPLEXITIES[:, :2]
+    worse = stats.ttest_rel(two[:, 1], two[:, 0], alternative="greater").pvalue
+    assert worse < 1e-3
+    assert compute_exclusion_p(two, -1)[1] == pytest.approx(worse)
+    assert compute_exclusion_p(PERPLEXITIES, -1)[1] == pytest.approx(2 * worse)
+    assert list_contenders(PERPLEXITIES, -1, 0.05).tolist() == [True, False, False]
+    contrast = estimate_contrast(PERPLEXITIES, np.array([-1.0, 1.0, 0.0]))
+    expected = stats.ttest_rel(two[:, 1], two[:, 0])
+    assert (contrast.t, contrast.p) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_a_seed_with_huge_values_does_not_hide_the_shares_of_the_others():
+    """Of a 2 x 2 grid only the first axis matters, in each seed, whatever its size."""
+    levels = [[1.0, 2.0], [3.0, 4.0]]
+    values = np.array([[[12.1, 12.1], [12.9, 12.9]], [[5e14, 5e14], [9e14, 9e14]]])
+    result = decompose(FullGrid(("a", "b"), levels, [0, 1], values, 0))
+    assert result is not None
+    assert [share.mean for share in result.shares] == pytest.approx([1.0, 0.0, 0.0], abs=1e-9)
 
 
 def test_what_cannot_be_tested_stays_with_the_best_and_what_is_not_measured_does_not():

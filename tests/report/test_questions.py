@@ -171,6 +171,16 @@ def test_nothing_to_tell_apart(cells):
     assert compare_cells(cells) is None
 
 
+def test_a_huge_cell_leaves_the_spread_of_the_others_a_spread():
+    """The huge cell's own seeds agree; the others' do not, so F is between over within."""
+    cells = [[12.1, 12.2], [12.9, 12.7], [5e14, 5e14]]
+    result = compare_cells(cells)
+    assert result is not None
+    between = 2 * sum((np.mean(values) - np.mean(cells)) ** 2 for values in cells)
+    weighted = sum(2 / 3 * np.var(values, ddof=1) for values in cells)
+    assert result.f == pytest.approx(between / weighted)
+
+
 def test_holm_by_hand():
     """0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06, 0.4 * 1; what was not tested does not count."""
     assert apply_holm([0.03, 0.01, math.nan, 0.4, 0.02]) == pytest.approx(

@@ -41,7 +41,9 @@ def compute_exclusion_p(values: np.ndarray, sign: int) -> np.ndarray:
             mean = np.nansum(advantage, axis=0) / count
             squares = np.nansum((advantage - mean) ** 2, axis=0)
             error = np.sqrt(squares / (count - 1) / count)
-            scale = np.nanmax(np.abs(values), initial=0.0)
+            # Of each pair alone: a third level may be larger by any factor.
+            pairs = np.fmax(np.abs(values), np.abs(values[:, [level]]))
+            scale = np.fmax.reduce(pairs, axis=0, initial=0.0)
             is_tested = (count > 1) & (error > NO_SPREAD * scale)
             is_tested[level] = False
             if is_tested.any():

@@ -70,7 +70,8 @@ def estimate_contrast(
     seeds = len(values)
     by_seed = values @ weights
     estimate, df = float(weights @ values.mean(0)), seeds - 1
-    scale = float(np.abs(values).max(initial=0.0) * np.abs(weights).sum())
+    # A level without weight, however large, adds no rounding.
+    scale = float((np.abs(values) @ np.abs(weights)).max(initial=0.0))
     if df < 1 or np.abs(by_seed - by_seed.mean()).max() <= NO_SPREAD * scale:
         estimate = float(np.ldexp(estimate, exponent))
         return Contrast(estimate, np.nan, np.nan, np.nan, max(df, 0), np.nan)

@@ -152,7 +152,8 @@ def decompose(grid: FullGrid) -> Decomposition | None:
     inner = tuple(range(1, count + 1))
     centred = values - values.mean(inner, keepdims=True)
     total = (centred**2).mean(inner)
-    scale = np.abs(values).max(initial=0.0)
+    # Of each seed: one with huge values must not hide what the others show.
+    scale = np.abs(values).max(inner, initial=0.0)
     if not len(total) or (total <= (1e-12 * scale) ** 2).any():
         return None
     main = {axis: _average_others(centred, (axis,)) for axis in range(count)}

@@ -72,9 +72,9 @@ def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
     inside = float(squares.sum())
     grand_mean = sizes @ means / total
     outside = float((sizes * (means - grand_mean) ** 2).sum())
-    scale = max(float(np.abs(values).max()) for values in groups)
-    # Rounding alone leaves a spread of this size.
-    if inside <= (NO_SPREAD * scale) ** 2 * total:
+    scales = np.array([np.abs(values).max() for values in groups])
+    # Rounding alone leaves a spread of this size in a cell.
+    if (squares <= (NO_SPREAD * scales) ** 2 * sizes).all():
         return None
     variance_within = inside / (total - count)
     fisher = outside / (count - 1) / variance_within
