@@ -19,6 +19,8 @@ from gensweep.core.values import is_number, show_value
 
 _COLUMNS = ("model", "metric", "value", "sd", "n", "source")
 """Columns with a meaning of their own; every other column is a parameter."""
+_OF_PARAMETER = "_parameter"
+"""The end of the column of a parameter that is called as one of these: `n_parameter`."""
 _NEEDED = ("metric", "value", "source")
 _NONE = ("none", "null")
 _folder: ContextVar[Path | None] = ContextVar(
@@ -144,13 +146,21 @@ def _check_header(
         raise SweepError(
             f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}{hint}"
         )
+    taken = [name for name in parameters if name in _COLUMNS]
+    valid = [*_COLUMNS, *parameters]
+    valid += [f"{name}{_OF_PARAMETER}" for name in taken]
     for name in header:
         if header.count(name) > 1:
             raise SweepError(f"{file}: two columns are named {name!r}")
-        if name not in _COLUMNS and name not in parameters:
-            valid = [*_COLUMNS, *parameters]
+        if name not in valid:
             raise SweepError(
                 describe_unknown("column", name, valid, str(file))
+            )
+        column = f"{name}{_OF_PARAMETER}"
+        if name in taken and name not in _NEEDED and column not in header:
+            raise SweepError(
+                f"{file}: the column {name} is about the published number; write the values of "
+                f"the parameter {name} into a column {column}, which may be empty"
             )
 
 
@@ -208,11 +218,13 @@ def _parse_row(
             raise SweepError(
                 f"{line_name}: sd={texts['sd']} needs n of 2 or more, and no minus sign"
             )
-    params = {
-        name: _parse_value(line_name, name, text)
-        for name, text in texts.items()
-        if name not in _COLUMNS and text
-    }
+    params = {}
+    for column, text in texts.items():
+        name = column.removesuffix(_OF_PARAMETER)
+        if name not in _COLUMNS:
+            name = column
+        if column not in _COLUMNS and text:
+            params[name] = _parse_value(line_name, name, text)
     return ReferenceRow(
         texts["metric"], value, texts["source"], params, model, sd, runs
     )

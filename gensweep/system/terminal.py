@@ -170,6 +170,24 @@ class _Sink(io.FileIO):
                 return len(content)
 
 
+class _Stream(io.TextIOWrapper):
+    """A stream that stays open: the code of a user, or of a library, may close it."""
+
+    def close(self) -> None:
+        """Write what is buffered."""
+        self.flush()
+
+
+@contextlib.contextmanager
+def keep_streams() -> Generator[None]:
+    """Put standard output and error back at the end of the block, whatever has replaced them."""
+    streams = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
 def guard_output() -> None:
     """Make standard output and error accept any character, even after their reader has gone.
 
@@ -214,9 +232,7 @@ def _guard_stream(stream: TextIO | None) -> TextIO:
         stream.flush()
     sink = io.BufferedWriter(_Sink(stream.fileno(), "wb", closefd=False))
     by_line = stream.line_buffering or stream.write_through
-    return io.TextIOWrapper(
-        sink, stream.encoding, errors, line_buffering=by_line
-    )
+    return _Stream(sink, stream.encoding, errors, line_buffering=by_line)
 
 
 def find_write_error() -> OSError | None:

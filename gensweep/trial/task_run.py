@@ -21,6 +21,7 @@ from gensweep.ledger.point_files import CHECKPOINT
 from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import Stopped, raise_if_stopped
+from gensweep.system.terminal import keep_streams
 from gensweep.train import checkpoint
 from gensweep.train.divergence import DivergedError
 from gensweep.trial.attempt import Attempt
@@ -129,7 +130,7 @@ class TaskRun(Run):
         Raises:
             TaskError: it ends in a way that would end the run of all points.
         """
-        with seed_generators(self.seed):
+        with seed_generators(self.seed), keep_streams():
             try:
                 return self._config.function(
                     self, **self._config.get_arguments()

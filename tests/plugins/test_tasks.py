@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -349,3 +351,24 @@ def test_every_task_can_be_searched_and_planned(walk: Any, tmp_path: Path) -> No
     assert len(sweep.points()) == 4 and sweep.objective == "validation/height"
     assert {point.pack_key for point in sweep.points()} == {point.id for point in sweep.points()}
     assert isinstance(sweep, gs.Sweep)
+
+
+def test_output_that_a_task_closes_or_replaces_is_put_back(tmp_path: Path) -> None:
+    """The progress, the tables and errors of the run still go where they went."""
+    body = """
+    import sys
+    sys.stdout.close()
+    sys.stdout = open("log.txt", "w")
+    sys.stderr.close()
+    for epoch in run.epochs():
+        run.epoch({"validation/height": 1.0}, state={})
+    sys.stdout.close()
+    return {"height": 1.0}
+    """
+    source = HEADER + textwrap.indent(textwrap.dedent(body), "    ")
+    source += "SWEEP = gs.Sweep('walks', gs.Grid('walk', epochs=1), seeds=2, uses=[__file__])\n"
+    (tmp_path / "walk.py").write_text(source)
+    command = [sys.executable, "-m", "gensweep", "walk.py", "--local", "--wandb", "disabled"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "The page is" in ended.stdout and "walk" in ended.stdout

@@ -13,10 +13,11 @@ from sweep_files import cell, write_record, write_sweep
 
 from gensweep import Grid, Sweep, load
 from gensweep.core.errors import SweepError
-from gensweep.core.registries import TABLES
+from gensweep.core.registries import MODELS, TABLES
 from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.report.stats.prediction import COMPATIBLE, NOT_COMPATIBLE, compare_with_published
 from gensweep.sweep.load import read_sweep
+from gensweep.sweep.reference import read_reference
 
 HEADER = "encoder_layers,metric,value,sd,n,source\n"
 
@@ -118,6 +119,18 @@ def test_a_wrong_line_is_named(tmp_path, text, message):
     (tmp_path / "numbers.csv").write_text(text)
     with pytest.raises(SweepError, match=message):
         make(tmp_path / "numbers.csv")
+
+
+def test_a_parameter_called_n_has_a_column_of_its_own(tmp_path):
+    """Its values would be numbers of runs, and make the published number surer than it is."""
+    known = {one.name: one for one in MODELS["text_to_text"].list_metrics()}
+    file = tmp_path / "numbers.csv"
+    file.write_text("n,metric,value,source\n64,exact_match,0.5,S\n")
+    with pytest.raises(SweepError, match="the parameter n into a column n_parameter"):
+        read_reference("x", file, {"text_to_text": known}, ["n"])
+    file.write_text("n,n_parameter,metric,value,source\n5,64,exact_match,0.5,S\n")
+    (row,) = read_reference("x", file, {"text_to_text": known}, ["n"])
+    assert (row.n, row.params) == (5, {"n": 64})
 
 
 def test_a_metric_is_one_of_the_model_of_its_line(tmp_path):
