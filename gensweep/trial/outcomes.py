@@ -31,6 +31,8 @@ from gensweep.trial.reports import (
 )
 
 log = logging.getLogger(__name__)
+MAX_MESSAGE = 1_000
+"""Characters of an error's message that a record has: it may show a complete tensor."""
 MAX_OUTPUT = 20_000
 """Characters of a failed program's output that `error.txt` has, from its end."""
 
@@ -188,7 +190,10 @@ def _get_message(error: BaseException) -> str:
         text = str(error)
     except Exception as inner:
         return f"its message raises {type(inner).__name__}"
-    return " ".join(text.split()) or "no message"
+    message = " ".join(text[:MAX_MESSAGE].split()) or "no message"
+    if len(text) > MAX_MESSAGE:
+        message += f" ... (of {len(text):,} characters; all are in {ERROR})"
+    return message
 
 
 def _summarize_error(error: BaseException) -> str:

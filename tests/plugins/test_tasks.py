@@ -372,3 +372,16 @@ def test_output_that_a_task_closes_or_replaces_is_put_back(tmp_path: Path) -> No
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "The page is" in ended.stdout and "walk" in ended.stdout
+
+
+def test_a_record_has_the_beginning_of_a_long_message(
+    tmp_path: Path, walk: Callable[..., Point]
+) -> None:
+    """It is printed, and stands on the page; an error may show all values of a tensor."""
+    point = walk('raise ValueError("begins " + "x" * 1_000_000)')
+    record, _ = train(point, tmp_path)
+    assert record.error is not None and record.error.startswith("ValueError: begins xxx")
+    assert "x ... (of 1,000,007 characters; all are in error.txt) (walk.py:" in record.error
+    assert len(record.error) < 1_200
+    text = (tmp_path / "points" / point.id / "error.txt").read_text()
+    assert "x" * 1_000_000 in text
