@@ -17,6 +17,7 @@ from gensweep.ledger.status import Status
 from gensweep.report.tables.groups import group_cells
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.markdown import render_markdown
+from gensweep.report.tables.notes import list_remarks
 
 
 def test_a_table_never_mixes_a_parameter_that_is_not_its_axis(tmp_path):
@@ -142,3 +143,14 @@ def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_pat
     assert table.frame["model"].tolist() == ["gan", "cae"]
     assert table.frame["lr"].tolist() == [2e-4, 1e-3]
     assert "hidden" not in table.frame
+
+
+@pytest.mark.parametrize(
+    ("values", "is_noted"), [((0.5, 0.5), True), ((0.5, 0.6), False), ((0.5,), False)]
+)
+def test_seeds_that_agree_exactly_are_explained(tmp_path, values, is_noted):
+    """A task may ignore its seed, and "0.5000 ± 0.0000" would look like certainty."""
+    results = load(simple(tmp_path, *values))
+    (table, *_) = TABLES["cells"].make(results)
+    notes = list(list_remarks(table.data, results))
+    assert any(note.startswith("± 0: the seeds agree exactly") for note in notes) == is_noted

@@ -83,6 +83,13 @@ def list_remarks(data: TableData, results: Results) -> Iterator[str]:
         yield sizes
     yield from describe_sample_counts(results, cells, metrics)
     yield from explain_missing(results, cells, metrics)
+    values = [value for column in data.metrics for value in column.values]
+    measured = [value for value in values if isinstance(value, Measurement)]
+    if any(value.n > 1 and value.std == 0 for value in measured):
+        yield (
+            "± 0: the seeds agree exactly, as where a metric is at the end of its range, or where "
+            "the seed changes nothing. It does not say that the mean is certain."
+        )
 
 
 def has_lost_points(data: TableData) -> bool:
