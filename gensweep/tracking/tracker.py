@@ -241,7 +241,11 @@ class Tracker:
             )
             with wandb_run.stage_tables(folder / WANDB_FOLDER):
                 values = dict(record.metrics) | collect_media(folder)
-                self._run.log(values, step=record.epochs, commit=True)
+                if 0 < record.epochs < self._point.last_epoch:
+                    # A task ended early: W&B takes no more values for an epoch that is sent.
+                    self._run.summary.update(values)
+                else:
+                    self._run.log(values, step=record.epochs, commit=True)
         outcome: dict[str, Any] = {
             # W&B writes the name of an enumeration's member, not its value.
             "status": record.status.value,

@@ -47,7 +47,7 @@ def encode_state(value: Any, path: str = "state") -> Any:
         return {_KIND: "bytes", "data": _make_byte_tensor(bytes(value))}
     if isinstance(value, Mapping):
         return {
-            key: encode_state(item, f"{path}[{key!r}]")
+            _encode_key(key, path): encode_state(item, f"{path}[{key!r}]")
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
@@ -57,12 +57,34 @@ def encode_state(value: Any, path: str = "state") -> Any:
         ]
         return items if isinstance(value, list) else tuple(items)
     if isinstance(value, (int, float, str)):
-        # A subclass, such as an enumeration.
-        return type(value).__bases__[-1](value)
+        return _strip_subclass(value)
     raise TaskError(
         f"{path} is a {type(value).__name__}; a state holds numbers, text, bytes, NumPy arrays and "
         "tensors, and lists, tuples and dicts of them; pickle.dumps makes bytes of other objects"
     )
+
+
+def _strip_subclass(value: float | str) -> float | str:
+    """Return the number or text of a subclass's object, such as a member of an enumeration.
+
+    The subclass may define `str()`, `int()` and `float()` as it likes.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    return float.__float__(value)
+
+
+def _encode_key(key: Any, path: str) -> Any:
+    """Return the key of a dict as a plain value, which is equal to it."""
+    if isinstance(key, np.generic):
+        return key.item()
+    if isinstance(key, bytes):
+        return bytes(key)
+    if isinstance(key, tuple):
+        return tuple(_encode_key(part, path) for part in key)
+    return encode_state(key, f"a key of {path}")
 
 
 def _encode_array(
@@ -126,10 +148,10 @@ def set_generator_states(states: Mapping[str, Any]) -> None:
     random.setstate(states["python"])
     np.random.set_state(states["numpy"])  # noqa: NPY002
     torch.set_rng_state(states["torch"].cpu())
-    if "cuda" in states:
-        torch.cuda.set_rng_state_all(
-            [state.cpu() for state in states["cuda"]]
-        )
+    # The process that saved them may have seen more GPUs than this one.
+    for index, state in enumerate(states.get("cuda", ())):
+        if index < torch.cuda.device_count():
+            torch.cuda.set_rng_state(state.cpu(), index)
 
 
 @contextlib.contextmanager

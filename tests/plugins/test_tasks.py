@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import subprocess
 import sys
@@ -24,7 +25,13 @@ from gensweep.plugins.source import read_plugin
 from gensweep.sweep.load import read_sweep
 from gensweep.sweep.point import Pack, Point
 from gensweep.trial.config import TrialConfig
-from gensweep.trial.task_state import TaskError, decode_state, encode_state
+from gensweep.trial.task_state import (
+    TaskError,
+    decode_state,
+    encode_state,
+    get_generator_states,
+    set_generator_states,
+)
 from gensweep.trial.trial import run_pack
 
 HEADER = """
@@ -267,6 +274,71 @@ def test_arrays_and_tensors_come_back_with_their_types(tmp_path: Path) -> None:
     loaded = decode_state(torch.load(tmp_path / "state.pt", weights_only=True))
     assert loaded["array"].dtype == np.int16 and (loaded["array"] == value["array"]).all()
     assert torch.equal(loaded["tensor"], value["tensor"])
+
+
+class Phase(enum.Enum):
+    LATE = "late"
+
+
+class NamedPhase(str, enum.Enum):  # noqa: UP042 - its str() is not its value
+    LATE = "late"
+
+
+class TextPhase(enum.StrEnum):
+    LATE = "late"
+
+
+class NumberPhase(enum.IntEnum):
+    LATE = 2
+
+
+class ShownSeconds(float):
+    def __float__(self) -> float:
+        return -1.0
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (NamedPhase.LATE, "late"),
+        (TextPhase.LATE, "late"),
+        (NumberPhase.LATE, 2),
+        (ShownSeconds(2.5), 2.5),
+    ],
+)
+def test_an_enumeration_of_plain_values_is_stored_as_its_value(
+    value: Any, plain: Any, tmp_path: Path
+) -> None:
+    torch.save(encode_state({"phase": value, value: [value]}), tmp_path / "state.pt")
+    loaded = decode_state(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert loaded == {"phase": plain, plain: [plain]}
+    assert type(loaded["phase"]) is type(plain)
+
+
+def test_a_number_of_numpy_is_a_key_like_any_number(tmp_path: Path) -> None:
+    keys = [np.int64(3), (np.int64(1), "x"), b"y"]
+    torch.save(encode_state(dict.fromkeys(keys, 1)), tmp_path / "state.pt")
+    loaded = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert decode_state(loaded) == {3: 1, (1, "x"): 1, b"y": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "place"), [(Phase.LATE, "state"), ({Phase.LATE: 1}, "a key of state")]
+)
+def test_an_enumeration_without_plain_values_is_refused(value: Any, place: str) -> None:
+    with pytest.raises(TaskError, match=f"^{place} is a Phase; a state holds numbers"):
+        encode_state(value)
+
+
+def test_generators_of_gpus_that_are_gone_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    restored = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, index: restored.append((index, state))
+    )
+    states = get_generator_states() | {"cuda": [torch.tensor([index]) for index in range(4)]}
+    set_generator_states(states)
+    assert restored == [(0, torch.tensor([0])), (1, torch.tensor([1]))]
 
 
 def test_a_state_of_objects_is_refused() -> None:

@@ -362,6 +362,22 @@ def test_lanes_log_beside_each_other(root: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("epochs", [1, TINY["epochs"]])
+def test_a_run_that_ends_early_has_its_test_metrics(root: Path, epochs: int) -> None:
+    folder = Ledger(root).folder(POINT.id)
+    folder.mkdir(parents=True)
+    lines = [{"epoch": float(epoch), "train/loss": 0.5} for epoch in range(1, epochs + 1)]
+    record = _record(POINT, status=Status.OK, epochs=epochs, metrics={"test/height": 0.25})
+    with Tracker(POINT, OFF, folder) as logged:
+        for end in range(1, epochs + 1):
+            logged.log(lines[:end])
+        logged.close(record, lines)
+    written = inspected(run_folder(root))
+    assert [step["_step"] for step in history(written)] == list(range(1, epochs + 1))
+    last = summary(written)
+    assert (last["test/height"], last["status"], last["epochs"]) == (0.25, Status.OK, epochs)
+
+
 def _record(point: Point, **values: Any) -> Record:
     return Record(point.id, point.model, point.params, point.seed, **values)
 
