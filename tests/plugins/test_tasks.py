@@ -323,10 +323,10 @@ def test_a_number_of_numpy_is_a_key_like_any_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "place"), [(Phase.LATE, "state"), ({Phase.LATE: 1}, "a key of state")]
+    ("value", "part"), [(Phase.LATE, "state"), ({Phase.LATE: 1}, "a key of state")]
 )
-def test_an_enumeration_without_plain_values_is_refused(value: Any, place: str) -> None:
-    with pytest.raises(TaskError, match=f"^{place} is a Phase; a state holds numbers"):
+def test_an_enumeration_without_plain_values_is_refused(value: Any, part: str) -> None:
+    with pytest.raises(TaskError, match=f"^{part} is a Phase; a state holds numbers"):
         encode_state(value)
 
 
