@@ -130,7 +130,8 @@ def format_call(options: Mapping[str, Any]) -> str:
     texts = []
     for key, value in options.items():
         if value is not None:
-            texts.append(f"{key}={show_value(value)}")
+            # Complete, whatever its length: the page reads the call again.
+            texts.append(f"{key}={show_value(value, limit=None)}")
     return redact_secrets(f"sweep.run({', '.join(texts)})")
 
 

@@ -12,6 +12,7 @@ from gensweep.inspect.trained import load_trained
 from gensweep.ledger.manifest import read_sweep_file
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.stores import Store, as_results_error
+from gensweep.system.signals import raise_if_stopped
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 
@@ -47,12 +48,22 @@ def evaluate_sweep(
             continue
         try:
             result = evaluate(load_trained(stored, device, digits), digits)
-        except GensweepError as error:
+        except Exception as error:
+            # Also what a user's own metric raises: it must not keep the others from their test.
+            raise_if_stopped()
             failed += 1
-            print_line(console, f"{point_id}: not tested: {error}", "red")
+            reason = f"{type(error).__name__}: {error}"
+            if isinstance(error, GensweepError):
+                reason = str(error)
+            print_line(console, f"{point_id}: not tested: {reason}", "red")
             continue
         tested += 1
         print_line(console, f"{point_id}: {_describe(result)}")
+    if ids and len(untested) == len(ids):
+        first = next(iter(untested.values()))
+        raise ResultsError(
+            f"{store.uri(folder)}: no point can be tested: {first}"
+        )
     for reason in untested.values():
         print_line(console, f"without weights: {reason}", "yellow")
     print_line(
@@ -77,7 +88,7 @@ def _iter_ids(store: Store, folder: str) -> Iterator[str]:
 def _describe(result: dict[str, Any]) -> str:
     """Return what a test has written, in a few words."""
     if "added" not in result:
-        return f"wrote {result['written']}"
+        return f"wrote {result['written'] or 'nothing'}"
     if result["added"]:
         return f"added {', '.join(result['added'])}"
     return "as recorded, nothing to add"

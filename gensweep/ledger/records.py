@@ -69,6 +69,12 @@ class Record:
     warnings: list[str] = field(default_factory=list)
     origin: dict[str, Any] | None = None
 
+    @property
+    def own_seconds(self) -> float:
+        """The part of the seconds in which no epoch of another point was computed."""
+        shared = (self.origin or {}).get("seconds", 0.0)
+        return max(0.0, self.seconds - shared)
+
     def to_json(self) -> str:
         """Return the content of record.json.
 

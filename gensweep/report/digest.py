@@ -15,7 +15,7 @@ from gensweep.report.figures.answers import ANSWERS_FILE
 from gensweep.report.figures.samples import SAMPLES_FOLDER
 from gensweep.report.results import Results
 
-OUTPUT_VERSION = 8
+OUTPUT_VERSION = 9
 """Raised whenever the same records give other files than before."""
 _SHOWN_FILES = re.compile(
     rf"[^.].*\.png|{re.escape(ANSWERS_FILE)}|{re.escape('history.csv')}",

@@ -113,6 +113,11 @@ def load(folder: str | Path) -> Results:
         validation=validation,
         cells=build_cell_frame(sweep.cells, points, varying, described),
         points=points,
+        own_seconds={
+            point: records[point].own_seconds
+            for point in points["id"]
+            if point in records
+        },
         unmeasured=explain_missing_values(
             sweep, records, described, validated
         ),

@@ -55,6 +55,8 @@ class Results(Notebook):
         points: one row for each point: `id`, `cell`, `model`, `seed`, `status`, `error`,
             `seconds`, `code`, metrics and objectives. `code` says how the code that trained the
             point compares with today's: `same`, `other` or `unknown`.
+        own_seconds: point id -> the seconds that were spent on it alone. `seconds` of a point
+            has those of epochs that it shares with others, too.
         unmeasured: cell id -> metric -> why some of the cell's ok points have no value of it.
         examples: cell id -> how many examples trained, validated and tested it. Cells whose
             records do not say so are left out.
@@ -84,6 +86,7 @@ class Results(Notebook):
     validation: dict[str, MetricInfo]
     cells: pd.DataFrame
     points: pd.DataFrame
+    own_seconds: dict[str, float]
     unmeasured: dict[str, dict[str, list[str]]]
     examples: dict[str, dict[str, int]]
     warnings: dict[str, list[str]]

@@ -23,6 +23,7 @@ from gensweep.core.errors import UserError
 from gensweep.core.registries import FIGURES, METRICS, MODELS, TABLES
 from gensweep.core.registry import activate_layers, list_active_layers
 from gensweep.execute.run_sweep import format_call
+from gensweep.report.page.calls import parse_call
 from gensweep.report.page.commands import Commands
 from gensweep.report.results import Results
 from gensweep.sweep.run_arguments import RunArguments
@@ -315,6 +316,15 @@ def test_a_dry_run_returns_the_plan(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "3 points wanted" in capsys.readouterr().out
     assert not (tmp_path / "r").exists()
     assert gs.dry_run(make_sweep(), results=tmp_path / "r")["points_to_train"] == 1
+
+
+def test_a_long_call_is_recorded_completely() -> None:
+    rates = {"lr": [round(0.001 * k, 4) for k in range(1, 61)]}
+    call_of_page = parse_call(format_call({"set": rates, "seeds": 5}))
+    assert call_of_page is not None
+    assert (
+        call_of_page.write(results="again") == f"sweep.run(set={rates}, seeds=5, results='again')"
+    )
 
 
 def test_pictures_added_between_two_runs_count(tmp_path: Path) -> None:

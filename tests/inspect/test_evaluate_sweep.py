@@ -6,10 +6,13 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import call, grid, write_sweep
 
+from gensweep.inspect import evaluate_sweep
+from gensweep.inspect.evaluate import evaluate
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.stores import Store
@@ -71,6 +74,44 @@ def test_a_point_with_other_numbers_does_not_stop_the_others(copied: Path) -> No
     assert f"{one}: not tested: " in ended.out
     assert f"{other}: as recorded, nothing to add" in ended.out.splitlines()
     assert "Tested 1 of 2 points; 0 without weights, 1 failed." in ended.out
+
+
+def test_a_checkpoint_outlives_a_test(copied: Path) -> None:
+    root = copied / "results"
+    one, _ = list_ids(root)
+    remove_metric(root, one, "test/char_accuracy")
+    checkpoint = root / "points" / one / "checkpoint.pt"
+    checkpoint.write_bytes(b"for more epochs")
+    assert call("evaluate", one, "--results", root).code == 0
+    assert "test/char_accuracy" in Ledger(root).read_record(one).metrics
+    assert checkpoint.exists()
+
+
+def test_a_sweep_without_weights_is_an_error(copied: Path) -> None:
+    root = copied / "results"
+    for name in list_ids(root):
+        (root / "points" / name / "weights.pt").unlink()
+    ended = call("evaluate", "tiny", "--results", root)
+    assert ended.code == 2
+    assert "no point can be tested: " in ended.error
+
+
+def test_an_error_of_one_test_does_not_stop_the_others(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = list_ids(copied / "results")
+
+    def fail_for_one(trained: Any, digits: str | None) -> dict[str, Any]:
+        if trained.point.id == one:
+            raise ZeroDivisionError("of a metric")
+        return evaluate(trained, digits)
+
+    monkeypatch.setattr(evaluate_sweep, "evaluate", fail_for_one)
+    ended = call("evaluate", "tiny", "--results", copied / "results")
+    assert ended.code == 1
+    lines = " ".join(ended.out.split())
+    assert f"{one}: not tested: ZeroDivisionError: of a metric" in lines
+    assert f"{other}: as recorded, nothing to add" in lines
 
 
 def test_a_point_is_still_one_point(copied: Path) -> None:

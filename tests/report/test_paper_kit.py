@@ -19,12 +19,14 @@ from gensweep.core.errors import ResultsError, UserError
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.report.measurement import measure
+from gensweep.report.page.provenance import collect_origins
 from gensweep.report.paper_kit.columns import Cell, NumberFormat, PaperColumn, make_columns
 from gensweep.report.paper_kit.compute import SUPERSEDED, collect_uses, describe_machine
 from gensweep.report.paper_kit.files import write_files
 from gensweep.report.paper_kit.kit import make_kit
 from gensweep.report.paper_kit.labels import Labels, spell_name
 from gensweep.report.paper_kit.macro_names import make_names, spell
+from gensweep.report.paper_kit.macros import list_macros
 from gensweep.report.paper_kit.numbers import Form, choose_form
 from gensweep.report.paper_kit.options import KitOptions
 from gensweep.report.paper_kit.widths import measure as measure_width
@@ -284,10 +286,17 @@ def test_shared_epochs_count_once(tmp_path):
     path = write_record(tmp_path, one, 0, char_accuracy=0.5)
     values = json.loads(path.read_text())
     del values["checksum"]
-    values["origin"] = {"point": "other", "epoch": 5, "seconds": 1.5}
+    # Of two hours, three quarters are those of another point.
+    values |= {"seconds": 7200.0, "origin": {"point": "other", "epoch": 5, "seconds": 5400.0}}
     path.write_text(Record(**values).to_json())
-    (use,) = collect_uses([load(write_sweep(tmp_path, [one]))])
-    assert use.seconds == pytest.approx(0.5)
+    results = load(write_sweep(tmp_path, [one]))
+    (use,) = collect_uses([results])
+    assert use.seconds == pytest.approx(1800.0)
+    hours = [one for one in list_macros(results, KitOptions()) if one.identity[1:] == ("hours",)]
+    assert [one.value for one in hours] == ["0.5"]
+    (origin,), times, _ = collect_origins(results)
+    assert origin.seconds == pytest.approx(1800.0)
+    assert times.total == "30 min"
 
 
 def test_machines_are_named_without_marks():

@@ -53,6 +53,14 @@ def test_the_figures_stand_beside_their_numbers(results: Results, name: str) -> 
         assert data.caption
 
 
+def test_no_command_of_the_page_is_filtered(results: Results) -> None:
+    """A search refuses filters, so that no command would train one cell alone."""
+    page = (Path(results.folder) / "report.html").read_text()
+    assert "--filter" not in page
+    assert "Cell by cell" not in page
+    assert '<td class="points">' in page
+
+
 def test_the_other_tables_hold_the_confirmation_alone(results: Results) -> None:
     """One confirmed trial with two fresh seeds: 1 cell, 2 points."""
     (table,) = TABLES["cells"].make(results)

@@ -61,7 +61,12 @@ class Commands:
         return shlex.join(words)
 
     def build_cell_command(self, cell: str, model: str) -> str:
-        """Return the command that runs every seed of one cell, in a new results folder."""
+        """Return the command that runs every seed of one cell, in a new results folder.
+
+        It is empty if the sweep has a search: a search cannot be filtered.
+        """
+        if self._results.searches:
+            return ""
         params = self._results.params[cell]
         filters = {}
         if len(self._results.models) > 1:

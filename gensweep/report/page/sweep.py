@@ -288,9 +288,13 @@ def _format_numbers(finding: Finding) -> str:
 def _list_cell_commands(
     results: Results, commands: Commands
 ) -> list[tuple[str, str]]:
-    """Return the first cells, each with the command that reproduces its numbers."""
-    cells = results.sweep.cells[:MAX_CELL_COMMANDS]
-    return [
-        (cell.id, commands.build_cell_command(cell.id, cell.model))
-        for cell in cells
-    ]
+    """Return the first cells, each with the command that reproduces its numbers.
+
+    Cells without a command are left out.
+    """
+    listed = []
+    for cell in results.sweep.cells[:MAX_CELL_COMMANDS]:
+        command = commands.build_cell_command(cell.id, cell.model)
+        if command:
+            listed.append((cell.id, command))
+    return listed

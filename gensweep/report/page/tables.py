@@ -77,7 +77,7 @@ class TableView:
         notes: below the table.
         cut: number of rows that are left out here, in words; empty if none are.
         open: whether it is shown without a click.
-        commands: whether any row has a command.
+        has_cells: whether any row is of one cell, with points and a command.
         empty_rows: number of rows without any number.
     """
 
@@ -88,7 +88,7 @@ class TableView:
     notes: Sequence[str] = ()
     cut: str = ""
     open: bool = True
-    commands: bool = False
+    has_cells: bool = False
     empty_rows: int = 0
 
 
@@ -168,7 +168,7 @@ def _fill(
         headers=[_make_header(column) for column in columns],
         rows=rows,
         cut=cut,
-        commands=any(row.command for row in rows),
+        has_cells=any(row.command or row.points for row in rows),
         empty_rows=sum(row.is_empty for row in rows),
     )
 

@@ -136,8 +136,7 @@ def _add(
     use = uses.setdefault(key, Use(*key))
     use.runs += 1
     # The first epochs may be those of another point, which has their time.
-    shared = (record.origin or {}).get("seconds", 0.0)
-    use.seconds += max(0.0, record.seconds - float(shared))
+    use.seconds += record.own_seconds
     peak = record.hardware.get("peak_memory")
     if isinstance(peak, (int, float)):
         use.peaks.append(float(peak))

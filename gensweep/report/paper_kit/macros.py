@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gensweep.core.roles import Role
-from gensweep.ledger.status import Status
 from gensweep.report.measurement import Measurement, round_measurement
 from gensweep.report.paper_kit.macro_names import make_names
 from gensweep.report.paper_kit.options import KitOptions
@@ -95,8 +94,7 @@ def _list_counts(results: Results) -> Iterator[Macro]:
     )
     for status, count in results.counts.items():
         yield Macro((name, "points", status), str(count), f"points: {status}")
-    done = results.points["status"] != Status.MISSING
-    hours = results.points.loc[done, "seconds"].sum() / 3600
+    hours = sum(results.own_seconds.values()) / 3600
     yield Macro(
         (name, "hours"), f"{hours:.1f}", "hours of training of these points"
     )
