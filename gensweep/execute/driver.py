@@ -113,7 +113,8 @@ def _run(
         print_line(console, f"Nothing to do: {plan.summarize()}.")
         print_notes(plan, note, options, console)
     with resume_hint:
-        searcher.drop_checkpoints(options.resources.keep)
+        if limit is None and not searcher.has_pending_trials:
+            searcher.drop_checkpoints(options.resources.keep)
         wanted = None
         if options.filters:
             wanted = [point.id for point in plan.points]

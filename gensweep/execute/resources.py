@@ -36,6 +36,7 @@ class Resources:
         verbose: show Ray's own output.
         tracking: W&B's mode, project and entity.
         keep: which files stay when a point is done, as `gensweep.core.keep`.
+        rungs: ids of points whose checkpoints stay, as trials of a search may go on from them.
         memory_budget: the memory that trials need and that this machine has. None: not counted.
     """
 
@@ -51,6 +52,7 @@ class Resources:
     verbose: bool = False
     tracking: Tracking = field(default_factory=Tracking)
     keep: str = WEIGHTS_ALONE
+    rungs: frozenset[str] = frozenset()
     memory_budget: MemoryBudget | None = None
 
     @property

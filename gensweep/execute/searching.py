@@ -126,8 +126,11 @@ class Searcher:
                     self._printed.add(line)
                     print_line(self._console, line)
 
-    def add_groups(self, options: RunOptions) -> RunOptions:
-        """Return options with which W&B shows the trials of each search as a group."""
+    def add_trials(self, options: RunOptions) -> RunOptions:
+        """Return options that name the points of trials.
+
+        W&B shows the trials of each search as a group, and the checkpoints of rungs stay.
+        """
         if not self.has_searches:
             return options
         groups: dict[str, str] = {}
@@ -138,9 +141,12 @@ class Searcher:
                 groups.setdefault(point_id, group)
         resources = options.resources
         tracking = replace(resources.tracking, groups=groups)
-        return replace(
-            options, resources=replace(resources, tracking=tracking)
+        # A trial that goes on starts from the state at its last rung.
+        rungs = frozenset[str]().union(
+            *(replay.list_rungs() for replay in self.replays)
         )
+        resources = replace(resources, tracking=tracking, rungs=rungs)
+        return replace(options, resources=resources)
 
     def drop_checkpoints(self, keep: str) -> None:
         """Remove the states of trainings that only longer trials of a search needed.

@@ -9,7 +9,6 @@ from types import ModuleType
 
 from gensweep.cluster.ray_address import check_address
 from gensweep.core.dataset import DatasetArrays
-from gensweep.core.keep import CHECKPOINT_TOO
 from gensweep.execute.limits import Limits
 from gensweep.execute.notify import Notifier
 from gensweep.execute.plan import Plan, make_plan
@@ -92,9 +91,8 @@ def train_missing(
     """
     _check_reachable(run.ledger.store, run.options.resources.address)
     check_folders(run.ledger.store, *list_folders(sweep.name))
-    run = _keep_checkpoints_if_needed(run)
-    with_groups = run.searcher.add_groups(run.options)
-    wave = prepare_wave(sweep, plan, run.ledger, with_groups, run.console)
+    with_trials = run.searcher.add_trials(run.options)
+    wave = prepare_wave(sweep, plan, run.ledger, with_trials, run.console)
     # Further waves of a search train with what this one starts.
     options = replace(run.options, executor=wave.options.executor)
     run = replace(run, options=options)
@@ -115,15 +113,6 @@ def _check_reachable(store: Store, address: str | None) -> None:
         check_store(store)
     if address is not None:
         check_address(address)
-
-
-def _keep_checkpoints_if_needed(run: RunContext) -> RunContext:
-    """Return the run with `keep` raised if trials of its searches go on from checkpoints."""
-    if not run.searcher.needs_checkpoints:
-        return run
-    # A trial that goes on starts from the state at its last rung.
-    resources = replace(run.options.resources, keep=CHECKPOINT_TOO)
-    return replace(run, options=replace(run.options, resources=resources))
 
 
 def _start_executor(
@@ -192,9 +181,9 @@ def _train_waves(
         if is_last or limit is not None:
             return Trained(sweep, plan, limit)
         searcher.print_progress()
-        with_groups = searcher.add_groups(options)
+        with_trials = searcher.add_trials(options)
         wave = prepare_wave(
-            sweep, wanted, run.ledger, with_groups, run.console
+            sweep, wanted, run.ledger, with_trials, run.console
         )
 
 

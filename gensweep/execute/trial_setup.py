@@ -67,6 +67,7 @@ def make_trial_config(
         retrain_changed=resources.retrain_changed,
         tracking=resources.tracking,
         keep=resources.keep,
+        rungs=resources.rungs,
     )
 
 

@@ -81,6 +81,16 @@ class Replay:
             for point in one.points
         }
 
+    def list_rungs(self) -> set[str]:
+        """Return the ids of the points from which trials may go on to the next level."""
+        last = len(self.search.levels) - 1
+        return {
+            point.id
+            for trial in self.trials
+            for one in trial.levels[:last]
+            for point in one.points
+        }
+
     def refresh(self, read: ReadOutcomes) -> None:
         """Take the outcomes of all trials from the records."""
         outcomes = read(self.list_points())

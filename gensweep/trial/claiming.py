@@ -99,7 +99,9 @@ def begin_attempt(
         upload = partial(folder.upload, WANDB_FOLDER)
         tracker = Tracker(point, config.tracking, folder.path, upload)
     exit_stack.enter_context(tracker)
-    return Attempt(point, folder, tracker, exit_stack, config.keep)
+    return Attempt(
+        point, folder, tracker, exit_stack, config.get_keep(point.id)
+    )
 
 
 def _warn_of_other_code(record: Record) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gensweep.core.keep import WEIGHTS_ALONE
+from gensweep.core.keep import CHECKPOINT_TOO, WEIGHTS_ALONE
 from gensweep.ledger.claims import Process
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
@@ -32,6 +32,7 @@ class TrialConfig:
         driver: the process that requested the trial; when it dies, the trial stops.
         tracking: W&B's settings.
         keep: which files stay when a point is done, as `gensweep.core.keep`.
+        rungs: ids of points whose checkpoints stay, as trials of a search may go on from them.
         repeats_history: report the epochs of earlier attempts again, before any new one. The
             schedulers of Tune count reports, and by this they count epochs.
     """
@@ -46,12 +47,17 @@ class TrialConfig:
     driver: Process = field(default_factory=Process.get_current)
     tracking: Tracking = field(default_factory=Tracking)
     keep: str = WEIGHTS_ALONE
+    rungs: frozenset[str] = frozenset()
     repeats_history: bool = False
 
     @property
     def limits_lanes_to_memory(self) -> bool:
         """Return whether the lanes that do not fit on the device wait for the others."""
         return self.pack == AUTO
+
+    def get_keep(self, point_id: str) -> str:
+        """Return which files of a point stay when it is done."""
+        return CHECKPOINT_TOO if point_id in self.rungs else self.keep
 
     def replaces(self, record: Record) -> bool:
         """Return whether a point with this record is trained again."""

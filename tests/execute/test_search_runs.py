@@ -12,6 +12,7 @@ import pytest
 from runs import Called, call, command_killed_at, ended, other, records
 from s3_server import BUCKET, KEYS, running
 
+from gensweep.execute.limits import Limits
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import Record
@@ -84,6 +85,36 @@ def test_a_search_ends_with_confirmed_trials_and_is_derived_again(
     assert again.code == 0
     assert "Nothing to do" in again.out
     assert call("search", "verify", file, "--results", root).code == 0
+
+
+def test_a_search_that_a_limit_ends_goes_on_from_its_rungs(
+    tmp_path: Path, root: Path, trained: Counter[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explain(limits: Limits) -> str | None:
+        return "the night is over" if trained[0] > 9 else None
+
+    file = write(tmp_path, "random")
+    with monkeypatch.context() as patch:
+        patch.setattr(Limits, "explain", explain)
+        first = run(file, root)
+    assert "Stopped early: the night is over" in first.out
+    assert 9 < trained[0] <= 12, "all trials have reached their rung, and one went on"
+    assert len(list(root.rglob("checkpoint.pt"))) == 9
+    assert run(file, root).code == 0
+    assert trained == {0: 9 + 3, 1: 2, 2: 2}, "no epoch is trained twice"
+    assert not list(root.rglob("checkpoint.pt"))
+
+
+def test_a_grid_beside_a_search_leaves_the_files_that_the_sweep_wants(
+    tmp_path: Path, root: Path
+) -> None:
+    file = Path(write(tmp_path, "random", 3))
+    grid = 'Grid("text_to_text", hidden=8, train_fraction=0.02, epochs=1, lr=[0.01, 0.02])'
+    source = file.read_text().replace('"tiny", ', f'"tiny", [{grid}], keep="nothing", ')
+    file.write_text(source.replace("import ", "import Grid, "))
+    assert run(str(file), root).code == 0
+    assert len(records(root)) == 2 + 3 + 1 + 2
+    assert not list(root.rglob("*.pt")), "they were needed for the search alone"
 
 
 def list_points(log: SearchInfo) -> Iterator[str]:
