@@ -31,7 +31,7 @@ def test_every_setting_of_a_trial_has_the_name_of_its_option() -> None:
     assert from_options <= {field.name for field in fields(resources.Resources)}
     options = {"device": "cpu", "cpus_per_trial": 2, "gpus_per_trial": 0.5, "pack": 4}
     options |= {"retry_failed": True, "retrain_changed": True, "keep": "all"}
-    options |= {"tracking": Tracking(project="mine")}
+    options |= {"tracking": Tracking(project="mine"), "rungs": frozenset({"a"})}
     config = make_trial_config("here", resources.Resources(**options))
     assert options.keys() == from_options
     assert {name: getattr(config, name) for name in from_options} == options
