@@ -150,8 +150,7 @@ def _plan(
     while not plan.todo and (asks_again or searcher.has_pending_trials):
         asks_again = False
         current = searcher.peek()
-        plan = make_plan(current.points(), ledger)
-        plan.order = options.order
+        plan = make_plan(current.points(), ledger, order=options.order)
     return current, plan
 
 

@@ -160,6 +160,7 @@ def make_plan(
     ledger: Ledger,
     retry_failed: bool = False,
     retrain_changed: bool = False,
+    order: Order = Order.longest,
 ) -> Plan:
     """Compare the wanted points with the ledger.
 
@@ -168,6 +169,7 @@ def make_plan(
         ledger: the ledger with their records.
         retry_failed: train points again that failed.
         retrain_changed: train points again whose record is not known to be of today's code.
+        order: in which order points are started.
 
     Raises:
         NewerSchemaError: a record was written by a later gensweep.
@@ -183,7 +185,7 @@ def make_plan(
             or (retrain_changed and _compare_code(record) != SAME)
         ):
             todo.append(point)
-    return Plan(points, state, todo)
+    return Plan(points, state, todo, order=order)
 
 
 def plan_run(
@@ -191,11 +193,13 @@ def plan_run(
 ) -> Plan:
     """Return the plan of a run; raises as `make_plan`."""
     resources = options.resources
-    plan = make_plan(
-        points, ledger, resources.retry_failed, resources.retrain_changed
+    return make_plan(
+        points,
+        ledger,
+        resources.retry_failed,
+        resources.retrain_changed,
+        options.order,
     )
-    plan.order = options.order
-    return plan
 
 
 def _shuffle_key(point: Point) -> str:

@@ -116,7 +116,7 @@ class Searcher:
         todo = [
             point for point in plan.todo if point.id not in self._given_up
         ]
-        return Plan(plan.points, plan.state, todo)
+        return replace(plan, todo=todo)
 
     def print_progress(self) -> None:
         """Print how far each search is, unless the last line says the same."""

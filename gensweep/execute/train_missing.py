@@ -175,7 +175,7 @@ def _train_waves(
                 sweep, plan = _ask_searches(run)
             else:
                 points = filter_points(sweep, options.filters)
-                plan = make_plan(points, run.ledger)
+                plan = make_plan(points, run.ledger, order=options.order)
             wanted = searcher.keep_only_needed(plan)
         is_last = not searcher.has_searches or not wanted.todo
         if is_last or limit is not None:
@@ -192,7 +192,7 @@ def _ask_searches(run: RunContext) -> tuple[Sweep, Plan]:
     searcher = run.searcher
     while True:
         sweep = searcher.advance()
-        plan = make_plan(sweep.points(), run.ledger)
+        plan = make_plan(sweep.points(), run.ledger, order=run.options.order)
         has_work = bool(searcher.keep_only_needed(plan).todo)
         if has_work or not searcher.has_pending_trials:
             return sweep, plan

@@ -92,11 +92,6 @@ def list_active_plugins() -> list[Plugin]:
     ]
 
 
-def find_plugin(layer: str | None) -> Plugin | None:
-    """Return a loaded plugin by its layer."""
-    return _loaded.get(layer or "")
-
-
 def find_source(module: str) -> tuple[ast.Module, str] | None:
     """Return the syntax tree of a module of a plugin, and the package where its imports begin.
 

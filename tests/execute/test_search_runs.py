@@ -12,7 +12,9 @@ import pytest
 from runs import Called, call, command_killed_at, ended, other, records
 from s3_server import BUCKET, KEYS, running
 
+from gensweep.execute import train_missing
 from gensweep.execute.limits import Limits
+from gensweep.execute.order import Order
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import Record
@@ -103,6 +105,21 @@ def test_a_search_that_a_limit_ends_goes_on_from_its_rungs(
     assert run(file, root).code == 0
     assert trained == {0: 9 + 3, 1: 2, 2: 2}, "no epoch is trained twice"
     assert not list(root.rglob("checkpoint.pt"))
+
+
+def test_every_wave_of_a_search_has_the_order_of_the_run(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = []
+    prepare = train_missing.prepare_wave
+
+    def note_order(sweep: Any, plan: Any, *others: Any) -> Any:
+        orders.append(plan.order)
+        return prepare(sweep, plan, *others)
+
+    monkeypatch.setattr(train_missing, "prepare_wave", note_order)
+    assert run(write(tmp_path, "random", trials=3), root, "--order", "seeds").code == 0
+    assert len(orders) >= 2 and set(orders) == {Order.seeds}
 
 
 def test_a_grid_beside_a_search_leaves_the_files_that_the_sweep_wants(

@@ -89,12 +89,6 @@ def _iter_rows(subject: Subject) -> Iterator[list[Any]]:
             ]
 
 
-def _aggregate_cells(cells: dict[Any, dict[int, float]]) -> Aggregate:
-    return aggregate(
-        [np.array(list(by_seed.values())) for by_seed in cells.values()]
-    )
-
-
 def _group_runs(runs: list[Any], value: Any) -> dict[Any, dict[int, float]]:
     """Return setting -> seed -> value of the runs at one level."""
     cells: dict[Any, dict[int, float]] = {}
