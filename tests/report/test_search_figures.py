@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from gensweep.ledger.search_log import LevelInfo, SearchInfo, TrialInfo
-from gensweep.report.figures.search import _frame, _make_curves
+from gensweep.report.figures.search import _describe_bands, _frame, _make_curves
 from gensweep.report.figures.search_slices import _show_importance, compute_importances
 from gensweep.report.measurement import UNBOUNDED
 from gensweep.report.stats.sampled_importance import compute_share, group_values
-from gensweep.report.stats.search_cost import list_steps, list_unit_values
+from gensweep.report.stats.search_cost import count_empty_blocks, list_steps, list_unit_values
 
 
 def trial(number: int, *values: float | None, **params: Any) -> TrialInfo:
@@ -59,8 +59,18 @@ def test_complete_blocks_are_the_sample_of_a_random_search() -> None:
 
 
 def test_without_rungs_each_trial_is_one() -> None:
-    values, cost = list_unit_values(search([trial(0, 0.1), trial(1, None), trial(2, 0.3)], [1]))
+    one = search([trial(0, 0.1), trial(1, None), trial(2, 0.3)], [1])
+    values, cost = list_unit_values(one)
     assert values == [0.1, 0.3] and cost == 2
+
+
+def test_the_caption_counts_trials_without_a_value() -> None:
+    """Two of the three trials have one."""
+    one = search([trial(0, 0.1), trial(1, None), trial(2, 0.3)], [1])
+    assert count_empty_blocks(one) == 1
+    assert "left out: 1 trial without a value" in _describe_bands({"random": one})
+    without = search([trial(0, 0.1), trial(1, 0.2)], [1])
+    assert "left out" not in _describe_bands({"random": without})
 
 
 def test_the_curve_is_the_best_of_the_last_level_by_cost() -> None:

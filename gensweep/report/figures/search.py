@@ -19,6 +19,7 @@ from gensweep.report.figures.data import (
 from gensweep.report.measurement import UNBOUNDED
 from gensweep.report.stats.search_cost import (
     count_block,
+    count_empty_blocks,
     list_steps,
     list_unit_values,
 )
@@ -29,6 +30,7 @@ from gensweep.report.stats.tuning_curve import (
 )
 from gensweep.report.tables.search import list_levels
 from gensweep.system.file_stems import make_file_stems
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.ledger.search_log import SearchInfo
@@ -101,6 +103,14 @@ def _describe_bands(searches: dict[str, SearchInfo]) -> str:
         f"with exact {CONFIDENCE:.0%} confidence for the complete curve"
     )
     sentence += "; where it leaves the frame, so few set no limit"
+    empty = sum(count_empty_blocks(one) for one in random)
+    if empty:
+        # The worst value in their place would need an end of the metric's range.
+        left_out = pluralize(empty, "trial" if size == 1 else "block")
+        sentence += (
+            f"; left out: {left_out} without a value, as if no such one had "
+            "been drawn"
+        )
     if len(random) < len(searches):
         sentence += (
             "; other methods draw no independent trials, so they have no band"

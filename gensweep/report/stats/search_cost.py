@@ -64,6 +64,13 @@ def _count_epochs(trial: TrialInfo, level: int) -> int:
     return (reached.epochs - before) * len(reached.points)
 
 
+def count_empty_blocks(search: SearchInfo) -> int:
+    """Return how many blocks have ended without a value at the last level."""
+    full = len(search.trials) // count_block(search)
+    values, _ = list_unit_values(search)
+    return full - len(values)
+
+
 def list_unit_values(search: SearchInfo) -> tuple[list[float], float]:
     """Return the best value of each complete block at the last level, and a block's mean cost.
 
