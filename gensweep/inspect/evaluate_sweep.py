@@ -52,9 +52,9 @@ def evaluate_sweep(
             # Also what a user's own metric raises: it must not keep the others from their test.
             raise_if_stopped()
             failed += 1
-            reason = f"{type(error).__name__}: {error}"
-            if isinstance(error, GensweepError):
-                reason = str(error)
+            reason = str(error)
+            if not isinstance(error, GensweepError):
+                reason = f"{type(error).__name__}: {reason}"
             print_line(console, f"{point_id}: not tested: {reason}", "red")
             continue
         tested += 1

@@ -30,9 +30,7 @@ def rewrite(plugin: Plugin, content: bytes, name: str) -> ast.Module:
     tree = parse(content, name)
     if plugin.is_installed:
         return tree
-    return Rewriter(plugin.helpers, f"{PLUGIN_PACKAGE}.h{plugin.key}").visit(
-        tree
-    )
+    return Rewriter(plugin.helpers, plugin.package).visit(tree)
 
 
 class _Loader(importlib.abc.SourceLoader):
@@ -106,7 +104,7 @@ def prepare_package(plugin: Plugin) -> None:
         sys.meta_path.insert(0, _finder)
     key = f"h{plugin.key}"
     _finder.plugins[key] = plugin
-    for name in (PLUGIN_PACKAGE, f"{PLUGIN_PACKAGE}.{key}"):
+    for name in (PLUGIN_PACKAGE, plugin.package):
         if name not in sys.modules:
             package = ModuleType(name)
             package.__path__ = []

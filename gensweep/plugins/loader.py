@@ -51,7 +51,7 @@ def load_plugin(plugin: Plugin) -> ModuleType:
     name = (
         plugin.main
         if plugin.is_installed
-        else f"{PLUGIN_PACKAGE}.h{plugin.key}.{plugin.main}"
+        else f"{plugin.package}.{plugin.main}"
     )
     if plugin.key in _loaded:
         return sys.modules[name]
@@ -99,9 +99,7 @@ def find_source(module: str) -> tuple[ast.Module, str] | None:
         None for any other module.
     """
     for plugin in _loaded.values():
-        prefix = (
-            "" if plugin.is_installed else f"{PLUGIN_PACKAGE}.h{plugin.key}."
-        )
+        prefix = "" if plugin.is_installed else f"{plugin.package}."
         if not module.startswith(prefix):
             continue
         stem = module.removeprefix(prefix).replace(".", "/")
@@ -118,7 +116,7 @@ def find_source(module: str) -> tuple[ast.Module, str] | None:
 def list_scripts(module: str) -> list[bytes]:
     """Return the contents of all files that the plugin of a module has besides its modules."""
     for plugin in _loaded.values():
-        prefix = f"{PLUGIN_PACKAGE}.h{plugin.key}."
+        prefix = f"{plugin.package}."
         if not plugin.is_installed and module.startswith(prefix):
             contents = dict(plugin.files)
             return [contents[name] for name in plugin.scripts]

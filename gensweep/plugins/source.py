@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gensweep.core.errors import UserError
+from gensweep.core.registry import PLUGIN_PACKAGE
 from gensweep.core.values import show_value
 from gensweep.plugins.shipped_files import (
     PACKAGE,
@@ -58,6 +59,11 @@ class Plugin:
     def key(self) -> str:
         """The first digits of the hash, which names the module and the folder of the source."""
         return self.sha[:_DIGITS]
+
+    @property
+    def package(self) -> str:
+        """The full name of the package that its modules are imported as parts of."""
+        return f"{PLUGIN_PACKAGE}.h{self.key}"
 
     @property
     def helpers(self) -> frozenset[str]:
