@@ -17,6 +17,8 @@ KERNEL_AREA = 3 * 3
 REDRAW_HELP = (
     "in each epoch, show other pictures of the training examples' characters"
 )
+TEXT_OUTPUTS = ("loss", "query", "predicted", "answer")
+"""Outputs of models that answer in characters."""
 NUMBERS_PER_UNIT = 13
 """Numbers that a unit of an LSTM keeps at each step.
 
@@ -35,11 +37,23 @@ class SequenceModel(LayeredModel):
         "keras", "initial weights: PyTorch's or Keras' defaults"
     )
 
+    dropout: float = param(
+        0.0,
+        "share of the encoder's last state and of the decoder's states that a training step drops",
+        ge=0,
+        lt=1,
+        neutral=0.0,
+    )
+
     query_width: ClassVar[int] = len(ALPHABET)
 
     def get_step_width(self) -> int:
         """Return the size of one step of the query, as the first LSTM sees it."""
         return self.query_width
+
+    def get_dropout_shape(self, batch_size: int) -> tuple[int, int, int]:
+        """Return the shape of the units that dropout may drop: B times 1 + 3 states."""
+        return (batch_size, 1 + ANSWER_LENGTH, self.hidden)
 
     def estimate_untrained_loss(self) -> float:
         """Return the nats of a guessed character. Errors of pictures are below 1 anyway."""
@@ -60,3 +74,28 @@ class SequenceModel(LayeredModel):
         return (
             NUMBERS_PER_UNIT * self.hidden * (encoder_steps + decoder_steps)
         )
+
+
+class TextAnswerModel(SequenceModel):
+    """A sequence model that writes its answer in characters."""
+
+    outputs: ClassVar[tuple[str, ...]] = TEXT_OUTPUTS
+
+    order: Literal["plain", "reversed"] = param(
+        "plain",
+        "order of the characters of query and answer; reversed: the last one first, so an answer "
+        "begins with its units",
+        neutral="plain",
+    )
+    feed_back: bool = param(
+        False,
+        "each step of the answer sees the character before it: in training the right one, in tests "
+        "the network's own",
+        neutral=False,
+    )
+
+    def count_text_parameters(self) -> int:
+        """Return the number of weights of all LSTM layers and the dense output layer."""
+        output = (self.hidden + 1) * TEXT_OUTPUT
+        feedback = 4 * self.hidden * TEXT_OUTPUT if self.feed_back else 0
+        return self.count_lstm_parameters() + feedback + output

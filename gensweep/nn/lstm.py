@@ -76,6 +76,22 @@ class LSTM(nn.Module):
         projected = self._project(x)
         return self._unroll(projected.expand(steps, -1, -1))
 
+    def forward_repeated_before(self, x: Tensor, codes: Tensor) -> Tensor:
+        """Return hidden states [T, B, H] of one input at each step, joined with the code before it.
+
+        The input is projected once, and the first step has no code before it.
+
+        Args:
+            x: the input [B, I - V], where V is the number of different codes.
+            codes: codes [T, B] of the steps; the last one is not used.
+        """
+        width = x.shape[-1]
+        projected = F.linear(x, self.weight_ih[:, :width], self.bias)
+        table = self.weight_ih[:, width:].t().contiguous()
+        fed_back = F.embedding(codes[:-1], table)
+        first = torch.zeros_like(projected).unsqueeze(0)
+        return self._unroll(projected + torch.cat([first, fed_back]))
+
     def _project(self, x: Tensor) -> Tensor:
         """Return the part of the gates that depends on the input, [..., 4H]."""
         return F.linear(x, self.weight_ih, self.bias)
@@ -103,6 +119,8 @@ class EncoderDecoder(nn.Module):
         encoder_layers: number of layers that read the query.
         decoder_layers: number of layers that write the answer.
         steps: length of the answer.
+        answer_codes: number of codes that a step of the answer may have, if each step sees the code
+            before it; 0: it sees none.
     """
 
     def __init__(
@@ -112,34 +130,70 @@ class EncoderDecoder(nn.Module):
         encoder_layers: int,
         decoder_layers: int,
         steps: int,
+        answer_codes: int = 0,
     ) -> None:
         super().__init__()
         self.steps = steps
-        sizes = [inputs] + [hidden] * (encoder_layers - 1)
-        self.encoder = nn.ModuleList(LSTM(size, hidden) for size in sizes)
+        encoder_sizes = [inputs] + [hidden] * (encoder_layers - 1)
+        decoder_sizes = [hidden + answer_codes] + [hidden] * (
+            decoder_layers - 1
+        )
+        self.encoder = nn.ModuleList(
+            LSTM(size, hidden) for size in encoder_sizes
+        )
         self.decoder = nn.ModuleList(
-            LSTM(hidden, hidden) for _ in range(decoder_layers)
+            LSTM(size, hidden) for size in decoder_sizes
         )
 
-    def forward(self, query: Tensor, trie: Trie | None = None) -> Tensor:
+    def forward(
+        self,
+        query: Tensor,
+        trie: Trie | None = None,
+        masks: Tensor | None = None,
+    ) -> Tensor:
         """Return the states of the answer, [B, steps, H].
 
         Args:
             query: codes [B, T] (integers), or features [B, T, inputs].
             trie: the codes as a trie, which is faster.
+            masks: see `decode`.
         """
-        last = self._encode(query, trie)
-        first_layer, *layers = cast("list[LSTM]", list(self.decoder))
-        states = first_layer.forward_repeated(last, self.steps)
-        for layer in layers:
-            states = layer(states)
-        return states.transpose(0, 1)
+        return self.decode(self.encode(query, trie), masks=masks)
 
-    def _encode(self, query: Tensor, trie: Trie | None) -> Tensor:
-        """Return the encoder's last states [B, H] of a query."""
+    def encode(self, query: Tensor, trie: Trie | None = None) -> Tensor:
+        """Return the encoder's last states [B, H] of a query; the arguments are those of a call."""
         if trie is not None:
             return self._encode_trie(trie)
         return self._encode_sequence(query.transpose(0, 1))
+
+    def decode(
+        self,
+        last: Tensor,
+        answer: Tensor | None = None,
+        masks: Tensor | None = None,
+    ) -> Tensor:
+        """Return the states of the answer, [B, steps, H].
+
+        Args:
+            last: the encoder's last states [B, H].
+            answer: codes [B, steps], if each step sees the code before it.
+            masks: factors [B, 1 + steps, H] of the encoder's last state and of the answer's states.
+        """
+        if masks is not None:
+            last = last * masks[:, 0]
+        first_layer, *layers = cast("list[LSTM]", list(self.decoder))
+        if answer is None:
+            states = first_layer.forward_repeated(last, self.steps)
+        else:
+            states = first_layer.forward_repeated_before(
+                last, answer.transpose(0, 1)
+            )
+        for layer in layers:
+            states = layer(states)
+        states = states.transpose(0, 1)
+        if masks is not None:
+            states = states * masks[:, 1:]
+        return states
 
     def _encode_sequence(self, query: Tensor) -> Tensor:
         """Return the encoder's last states [B, H] of a query, time first."""

@@ -1,11 +1,14 @@
-"""Answers as text: their loss, the inputs of their metrics, and their captions."""
+"""Answers as text: their loss, their order, and their captions."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.core.alphabet import decode
+from gensweep.core.alphabet import ALPHABET, decode
+
+SPACE = ALPHABET.index(" ")
 
 
 def compute_answer_loss(logits: Tensor, answer: Tensor) -> Tensor:
@@ -26,16 +29,18 @@ def compute_answer_loss(logits: Tensor, answer: Tensor) -> Tensor:
     return losses.mean(1)
 
 
-def collect_answer_outputs(
-    logits: Tensor,
-    answer: Tensor,
-) -> dict[str, Tensor]:
-    """Return the inputs of text metrics: `loss` [B], `predicted` and `answer` [B, T]."""
-    return {
-        "loss": compute_answer_loss(logits, answer),
-        "predicted": logits.argmax(-1),
-        "answer": answer,
-    }
+def reverse_answer(codes: Tensor) -> Tensor:
+    """Return the characters before the first space in reverse, and the others as they are.
+
+    So `46 ` becomes `64 `. Applied twice, it returns what it got: different answers stay different.
+
+    Args:
+        codes: [B, T].
+    """
+    length = (codes != SPACE).int().cumprod(1).sum(1, keepdim=True)
+    steps = torch.arange(codes.shape[1], device=codes.device)
+    order = torch.where(steps < length, length - 1 - steps, steps)
+    return codes.gather(1, order)
 
 
 def format_answer(predicted: Tensor, answer: Tensor) -> str:

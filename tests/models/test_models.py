@@ -36,7 +36,11 @@ HEADINGS = [
     "Differences from the method",
     "Differences from the paper",
 ]
-NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
+NOISY: dict[str, dict[str, Any]] = {
+    "text_to_text": {"dropout": 0.2},
+    "image_to_text": {"augment": 1.0, "dropout": 0.2},
+    "text_to_image": {"dropout": 0.2},
+}
 """What makes a model draw random numbers that draws none at its defaults."""
 UNDEFINED = {
     "fid_random_vgg", "kid_x1000_random_vgg", "kid_interval_random_vgg", "mind_random_vgg",
@@ -399,6 +403,7 @@ OTHER: dict[str, list[Any]] = {
     "muon_lr": [0.05], "muon_momentum": [0.5], "warmup": [0.7], "hold": [0.7], "clip_norm": [1e-3, 2e-3],
     "encoder_layers": [3], "decoder_layers": [3], "filters": [3], "latent_dim": [5], "beta": [0.0, 4.0],
     "hidden": [7], "glyph_filters": [3], "augment": [0.5, 1.0], "until": [1],
+    "dropout": [0.5],
 }  # fmt: skip
 """For every number of any model, values that no tiny point has; words take all that they may."""
 

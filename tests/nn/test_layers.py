@@ -16,7 +16,7 @@ from gensweep.nn.glyph_codec import GlyphDecoder, GlyphEncoder, apply_affine, jo
 from gensweep.nn.init import init_weights
 from gensweep.nn.lstm import LSTM, EncoderDecoder
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
-from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
+from gensweep.nn.text_head import compute_answer_loss, format_answer, reverse_answer
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -257,13 +257,15 @@ class TestText:
         expected = [math.log(13), (2 * leading + math.log(13)) / 3]
         assert compute_answer_loss(logits, answer).tolist() == pytest.approx(expected, rel=1e-6)
 
-    def test_outputs_are_the_likeliest_characters(self) -> None:
-        answer = codes("-14")
-        outputs = collect_answer_outputs(nn.functional.one_hot(codes("-24"), 13).float(), answer)
-        assert set(outputs) == {"loss", "predicted", "answer"}
-        assert torch.equal(outputs["predicted"], codes("-24")) and torch.equal(
-            outputs["answer"], answer
-        )
+    def test_reversed_answers_begin_with_their_units(self) -> None:
+        answers = codes("46", "105", "-14", "7", " 64", "4 6", "")
+        expected = codes("64", "501", "41-", "7", " 64", "4 6", "")
+        assert torch.equal(reverse_answer(answers), expected)
+
+    def test_reversed_twice_every_answer_is_itself(self) -> None:
+        """So a wrong answer never becomes a right one."""
+        every = torch.cartesian_prod(*[torch.arange(13)] * 3)
+        assert torch.equal(reverse_answer(reverse_answer(every)), every)
 
     @pytest.mark.parametrize(
         ("guess", "right", "caption"),

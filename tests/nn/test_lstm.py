@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lstm_reference import theirs
 from torch import Tensor, nn
 
 import gensweep
@@ -29,18 +30,6 @@ def ours(inputs: int = INPUTS, hidden: int = HIDDEN, seed: int = 0) -> LSTM:
     return layer
 
 
-def theirs(layers: list[LSTM]) -> nn.LSTM:
-    """PyTorch's LSTM with the same weights; its second bias is zero."""
-    reference = nn.LSTM(layers[0].weight_ih.shape[1], layers[0].hidden, num_layers=len(layers))
-    with torch.no_grad():
-        for index, layer in enumerate(layers):
-            for name in ("weight_ih", "weight_hh"):
-                getattr(reference, f"{name}_l{index}").copy_(getattr(layer, name))
-            getattr(reference, f"bias_ih_l{index}").copy_(layer.bias)
-            getattr(reference, f"bias_hh_l{index}").zero_()
-    return reference
-
-
 class Wayward(nn.Module):
     """A layer that is given its input in one of its ways."""
 
@@ -58,8 +47,11 @@ class Wayward(nn.Module):
 class TestLSTM:
     @pytest.mark.parametrize(
         "way",
-        ["forward", "forward_tokens", "forward_token_nodes", "forward_nodes", "forward_repeated"],
-    )
+        [
+            "forward", "forward_tokens", "forward_token_nodes", "forward_nodes", "forward_repeated",
+            "forward_repeated_before",
+        ],
+    )  # fmt: skip
     def test_equals_pytorchs_in_values_and_gradients(self, way: str) -> None:
         """Each way of giving the input, against `nn.LSTM` on that input written out step by step."""
         layer = ours()
@@ -86,6 +78,13 @@ class TestLSTM:
                 if way == "forward_nodes"
                 else layer.forward_token_nodes(trie)
             )[paths]
+        elif way == "forward_repeated_before":
+            once = torch.randn(BATCH, INPUTS - 2, generator=rng(1))
+            codes = torch.randint(2, (TIME, BATCH), generator=rng(1))
+            before = nn.functional.one_hot(codes, 2).float().roll(1, 0)
+            before[0] = 0
+            sequence = torch.cat([once.expand(TIME, BATCH, INPUTS - 2), before], 2)
+            states = layer.forward_repeated_before(once, codes)
         else:
             once = torch.randn(BATCH, INPUTS, generator=rng(1))
             sequence = once.expand(TIME, BATCH, INPUTS)

@@ -28,7 +28,10 @@ from gensweep.train import precision
 from gensweep.train.loop import Training
 from gensweep.train.precision import autocast, has_native_bfloat16
 
-NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
+NOISY: dict[str, dict[str, Any]] = {
+    "text_to_text": {"dropout": 0.2, "feed_back": True},
+    "image_to_text": {"augment": 1.0},
+}
 every_model = pytest.mark.parametrize("name", list(MODELS))
 
 

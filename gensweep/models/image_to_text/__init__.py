@@ -16,8 +16,9 @@ encoder of each glyph (LeCun et al. 1998).
 - `mean_absolute_error`: distance from the right answer, over the answers that are an integer.
 
 ## Differences from the method
-One state is repeated at every decoder step. The glyph encoder has two convolutions of stride 2 and
-a dense layer.
+One state is repeated at every decoder step; the last output is fed back with `feed_back=True`
+alone. `order="reversed"` reverses the query and the answer. The glyph encoder has two convolutions
+of stride 2 and a dense layer.
 
 ## Differences from the paper
 The encoder of the paper sees flat pixels, as `glyph_encoder="flat"` does here. In the paper,
@@ -36,13 +37,12 @@ from gensweep.models._sequence import (
     GLYPH_SIZE,
     KERNEL_AREA,
     REDRAW_HELP,
-    TEXT_OUTPUT,
-    SequenceModel,
+    TextAnswerModel,
 )
 
 
 @MODELS("image_to_text")
-class ImageToText(SequenceModel):
+class ImageToText(TextAnswerModel):
     """An encoder-decoder LSTM from a query in handwritten glyphs to answer text."""
 
     name: ClassVar[str] = "image_to_text"
@@ -51,12 +51,6 @@ class ImageToText(SequenceModel):
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "query_pictures", "answer")
     dedup_fields: ClassVar[tuple[str, ...]] = ("query_pictures",)
-    outputs: ClassVar[tuple[str, ...]] = (
-        "loss",
-        "query",
-        "predicted",
-        "answer",
-    )
 
     glyph_encoder: Literal["cnn", "flat"] = param(
         "cnn",
@@ -89,7 +83,7 @@ class ImageToText(SequenceModel):
 
     def count_parameters(self) -> int:
         """Return the number of weights: glyph encoder, LSTMs and the dense output layer."""
-        count = self.count_lstm_parameters() + (self.hidden + 1) * TEXT_OUTPUT
+        count = self.count_text_parameters()
         if self.glyph_encoder == "cnn":
             filters = self.glyph_filters
             first = (KERNEL_AREA + 1) * filters

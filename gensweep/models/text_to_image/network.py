@@ -16,6 +16,7 @@ from gensweep.nn.base_network import (
     Outputs,
     Samples,
 )
+from gensweep.nn.dropout import draw_dropout, make_masks
 from gensweep.nn.glyph_codec import GlyphDecoder, join_glyphs
 from gensweep.nn.lstm import EncoderDecoder
 
@@ -36,11 +37,23 @@ class TextToImageNetwork(Network[TextToImage]):
         )
         self.glyphs = GlyphDecoder(config.hidden, config.glyph_filters)
 
-    def generate(self, batch: Batch) -> Tensor:
-        """Return pictures [B, 3, 28, 28] in 0..1 for the queries of a batch."""
+    def draw(self, batch_size: int, rng: torch.Generator) -> Noise:
+        """Draw the numbers that decide what dropout drops."""
+        config = self.config
+        return draw_dropout(
+            config.dropout, config.get_dropout_shape(batch_size), rng
+        )
+
+    def generate(self, batch: Batch, masks: Tensor | None = None) -> Tensor:
+        """Return pictures [B, 3, 28, 28] in 0..1 for the queries of a batch.
+
+        Args:
+            batch: the queries.
+            masks: factors of dropout, for training.
+        """
         # Many queries of a batch begin alike; a trie computes each beginning once.
         trie = kernels.find_trie(batch, "query")
-        states = self.sequence(batch["query"], trie)
+        states = self.sequence(batch["query"], trie, masks)
         return self.glyphs(states).sigmoid()
 
     def forward(
@@ -50,7 +63,10 @@ class TextToImageNetwork(Network[TextToImage]):
         noise: Noise,
     ) -> LossAndLogs:
         """Return the mean squared error a pixel."""
-        error = self.generate(batch) - batch["answer_pictures"]
+        generated = self.generate(
+            batch, make_masks(self.config.dropout, noise)
+        )
+        error = generated - batch["answer_pictures"]
         loss = error.square().mean()
         return loss, {"loss": loss}
 

@@ -16,8 +16,9 @@ of Zaremba and Sutskever 2014 (arXiv:1410.4615) with two digits.
 - `mean_absolute_error`: distance from the right answer, over the answers that are an integer.
 
 ## Differences from the method
-One state is repeated at every decoder step; the last output is not fed back. The query is not
-reversed.
+One state is repeated at every decoder step; the last output is fed back with `feed_back=True`
+alone. The query is reversed with `order="reversed"` alone, and then the answer is, too (Lee et al.
+2024, arXiv:2307.03381).
 
 ## Differences from the paper
 None are known at the defaults: LSTM 256, repeat, LSTM 256, dense 13, Adam at 1e-3, batches of 128,
@@ -29,11 +30,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gensweep.core.registries import MODELS
-from gensweep.models._sequence import TEXT_OUTPUT, SequenceModel
+from gensweep.models._sequence import TextAnswerModel
 
 
 @MODELS("text_to_text")
-class TextToText(SequenceModel):
+class TextToText(TextAnswerModel):
     """An encoder-decoder LSTM from query text to answer text."""
 
     name: ClassVar[str] = "text_to_text"
@@ -42,16 +43,10 @@ class TextToText(SequenceModel):
     default_dataset: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer")
     dedup_fields: ClassVar[tuple[str, ...]] = ("query",)
-    outputs: ClassVar[tuple[str, ...]] = (
-        "loss",
-        "query",
-        "predicted",
-        "answer",
-    )
 
     def count_parameters(self) -> int:
         """Return the number of weights: LSTMs and the dense output layer."""
-        return self.count_lstm_parameters() + (self.hidden + 1) * TEXT_OUTPUT
+        return self.count_text_parameters()
 
     def count_activations(self) -> int:
         """Return how many numbers one example keeps: those of the LSTMs, as the output is small."""
