@@ -7,11 +7,7 @@ from dataclasses import asdict, dataclass
 
 from gensweep.execute.datasets import publish_datasets
 from gensweep.execute.notify import Notifier
-from gensweep.execute.plan import (
-    Plan,
-    make_plan,
-    plan_run,
-)
+from gensweep.execute.plan import Plan, plan_run
 from gensweep.execute.plan_messages import (
     print_changed_plugins,
     print_notes,
@@ -108,6 +104,7 @@ def _run(
         current, plan, limit = trained.sweep, trained.plan, trained.limit
         _print_upload_hint(sweep, plan.points, store, console)
     else:
+        searcher.write_log()
         write_sweep_json(store, current, options.command)
         publish_datasets(current, plan.points, {}, store, console)
         print_line(console, f"Nothing to do: {plan.summarize()}.")
@@ -150,7 +147,7 @@ def _plan(
     while not plan.todo and (asks_again or searcher.has_pending_trials):
         asks_again = False
         current = searcher.peek()
-        plan = make_plan(current.points(), ledger, order=options.order)
+        plan = plan_run(current.points(), ledger, options)
     return current, plan
 
 

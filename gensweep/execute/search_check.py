@@ -10,7 +10,6 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import (
     LevelInfo,
     SearchInfo,
-    TrialInfo,
     read_search_log,
 )
 from gensweep.ledger.stores import as_results_error
@@ -145,11 +144,7 @@ def _describe(level: LevelInfo) -> str:
 
 
 def _list_pending(search: SearchInfo) -> list[int]:
-    return [trial.number for trial in search.trials if _is_pending(trial)]
-
-
-def _is_pending(trial: TrialInfo) -> bool:
-    return any(level.status == "pending" for level in trial.levels)
+    return [trial.number for trial in search.trials if trial.is_pending]
 
 
 def _describe_code(records: Mapping[str, Record]) -> str:

@@ -53,6 +53,7 @@ class Searcher:
         self._sweep = sweep
         self._ledger = ledger
         self._console = console
+        self._may_ask = True
         self._given_up: set[str] = set()
         self._known: dict[str, Record] = {}
         self._printed: set[str] = set()
@@ -72,12 +73,10 @@ class Searcher:
         Raises:
             UserError: Optuna is needed and not installed, or the log is damaged.
         """
+        self._may_ask = may_ask
         if not self.has_searches:
             return self._sweep
-        self._replay(
-            read_search_log(self._ledger.store, self._sweep.name),
-            may_ask=may_ask,
-        )
+        self._replay(read_search_log(self._ledger.store, self._sweep.name))
         return self._add_points()
 
     def advance(self) -> Sweep:
@@ -85,8 +84,17 @@ class Searcher:
 
         While another run writes it, wait.
         """
+        self._may_ask = True
+        self.write_log()
+        return self._add_points()
+
+    def write_log(self) -> None:
+        """Write the log with what the last `peek` was allowed to ask for.
+
+        While another run writes it, wait.
+        """
         if not self.has_searches:
-            return self._sweep
+            return
         store = self._ledger.store
         while True:
             raise_if_stopped()
@@ -94,8 +102,8 @@ class Searcher:
                 with Claim(
                     store, self._sweep.name, Process.get_current()
                 ) as claim:
-                    self._ask_and_write(claim)
-                return self._add_points()
+                    self._replay_and_write(claim)
+                return
             except (ClaimedError, LostClaimError):
                 # Another run asks now, which takes a moment.
                 time.sleep(store.poll_seconds)
@@ -184,11 +192,11 @@ class Searcher:
 
     # --- inside
 
-    def _ask_and_write(self, claim: Claim) -> None:
-        """Ask for points, and write the log; nobody else does so while the claim holds."""
+    def _replay_and_write(self, claim: Claim) -> None:
+        """Replay the searches, and write the log; nobody else does so while the claim holds."""
         store, name = self._ledger.store, self._sweep.name
         log = read_search_log(store, name)
-        self._replay(log, may_ask=True)
+        self._replay(log)
         entries = {
             replay.search.name: replay.describe() for replay in self.replays
         }
@@ -200,9 +208,7 @@ class Searcher:
                 store.write_json(f"{name}/{REPLACED_LOG}", _dump(log))
             write_search_log(store, name, entries)
 
-    def _replay(
-        self, log: Mapping[str, SearchInfo], *, may_ask: bool
-    ) -> None:
+    def _replay(self, log: Mapping[str, SearchInfo]) -> None:
         self.replays = []
         for search in self._sweep.searches:
             info = log.get(search.name)
@@ -210,7 +216,7 @@ class Searcher:
                 self._print_once(describe_change(search, info))
                 info = None
             replay = Replay(search, info)
-            if may_ask:
+            if self._may_ask:
                 replay.advance(self._read_outcomes)
             else:
                 replay.refresh(self._read_outcomes)

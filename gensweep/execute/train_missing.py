@@ -156,6 +156,8 @@ def _train_waves(
         contextlib.nullcontext()
     )
     sweep = wave.sweep
+    # From now on others can see which trials this run trains, and a stopped run goes on with them.
+    searcher.write_log()
     while True:
         with hint_while_writing:
             write_wave(wave, run.ledger, run.console)

@@ -57,6 +57,11 @@ class TrialInfo(BaseModel):
     sampler: str = ""
     levels: list[LevelInfo]
 
+    @property
+    def is_pending(self) -> bool:
+        """Return whether a level of the trial is not finished."""
+        return any(level.status == PENDING for level in self.levels)
+
 
 class ConfirmedInfo(BaseModel):
     """A trial that is trained again with fresh seeds: the number, and its points."""
@@ -97,6 +102,14 @@ class SearchInfo(BaseModel):
         dataset = self.identity.get("fixed", {}).get("dataset")
         named = () if dataset is None else (dataset.strip("'"),)
         return (self.model, self.metric, *named)
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether every trial was asked for and has ended, so `confirmed` is final."""
+        has_asked = len(self.trials) >= self.wanted
+        return has_asked and not any(
+            trial.is_pending for trial in self.trials
+        )
 
     def list_samplers(self) -> list[str]:
         """Return what chose the values of the trials, each name and version once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from s3_server import BUCKET, KEYS, running
 from gensweep.execute import train_missing
 from gensweep.execute.limits import Limits
 from gensweep.execute.order import Order
+from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import SearchInfo, read_search_log
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
+from gensweep.report.page import collect_many
+from gensweep.system.terminal import Console
 
 SOURCE = """
 from gensweep import Confirm, Log, Search, Sweep
@@ -87,6 +92,9 @@ def test_a_search_ends_with_confirmed_trials_and_is_derived_again(
     assert again.code == 0
     assert "Nothing to do" in again.out
     assert call("search", "verify", file, "--results", root).code == 0
+    (root / "tiny" / "search.json").unlink()
+    assert run(file, root).code == 0
+    assert read_search_log(Store(root), "tiny")["random"] == log, "it follows from the records"
 
 
 def test_a_search_that_a_limit_ends_goes_on_from_its_rungs(
@@ -105,6 +113,50 @@ def test_a_search_that_a_limit_ends_goes_on_from_its_rungs(
     assert run(file, root).code == 0
     assert trained == {0: 9 + 3, 1: 2, 2: 2}, "no epoch is trained twice"
     assert not list(root.rglob("checkpoint.pt"))
+
+
+def test_a_search_that_stops_in_its_first_wave_has_a_log_and_tries_again_what_failed(
+    tmp_path: Path, root: Path, trained: Counter[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explain(limits: Limits) -> str | None:
+        return "the night is over" if trained[0] > 3 else None
+
+    file = write(tmp_path, "random")
+    with monkeypatch.context() as patch:
+        patch.setattr(Limits, "explain", explain)
+        run(file, root)
+    log = read_search_log(Store(root), "tiny")["random"]
+    assert len(log.trials) == 9 and not log.has_ended
+    assert call("search", "show", root / "tiny").code == 0
+    name, record = next(iter(records(root).items()))
+    (root / "points" / name / "record.json").unlink()
+    with Ledger(root).claim(name, Process.get_current()) as claim:
+        Ledger(root).finish(claim, replace(record, status=Status.FAILED, error="broken"))
+    (root / "tiny" / "search.json").unlink()
+    assert run(file, root, "--retry-failed").code == 0
+    assert records(root)[name].status == Status.OK
+
+
+def test_a_watch_waits_for_the_trials_that_a_search_will_ask_for(
+    tmp_path: Path, root: Path, trained: Counter[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explain(limits: Limits) -> str | None:
+        return "the night is over" if trained[0] > 8 else None
+
+    file = write(tmp_path, "random")
+    with monkeypatch.context() as patch:
+        patch.setattr(Limits, "explain", explain)
+        run(file, root)
+    assert len(records(root)) == 9, "every point of the list has a record"
+    slept = []
+
+    def train_the_rest(seconds: float) -> None:
+        slept.append(seconds)
+        assert run(file, root).code == 0
+
+    monkeypatch.setattr(collect_many.time, "sleep", train_the_rest)
+    collect_many.watch([str(root / "tiny")], None, 1.0, Console())
+    assert len(slept) == 1
 
 
 def test_every_wave_of_a_search_has_the_order_of_the_run(

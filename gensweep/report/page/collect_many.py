@@ -26,6 +26,7 @@ from gensweep.report.results import Results
 from gensweep.system.text import pluralize, print_line
 
 if TYPE_CHECKING:
+    from gensweep.ledger.search_log import SearchInfo
     from gensweep.system.terminal import Console
 
 DEFAULT_INTERVAL_SECONDS = 10.0
@@ -158,7 +159,7 @@ def watch(
     except BaseException:
         # Most often a signal. Nobody renews the pages from now on, so they must stop reloading.
         for one in collected.values():
-            if one.results.counts[Status.MISSING]:
+            if not _is_complete(one.results):
                 write_collected(one)
         if page and len(collected) == len(folders):
             write_page(list(collected.values()), page)
@@ -187,15 +188,11 @@ def _collect_changed(
         last = collected.get(results.folder)
         if last is None or last.digest != compute_digest(results):
             changed.append(results)
-    is_complete = not any(
-        results.counts[Status.MISSING] for results in loaded
-    )
+    is_complete = all(_is_complete(results) for results in loaded)
     for results in changed:
         one = make(results)
         collected[results.folder] = one
-        write_collected(
-            one, _get_reload(pause, results.counts[Status.MISSING] == 0)
-        )
+        write_collected(one, _get_reload(pause, _is_complete(results)))
         print_line(
             console, f"{datetime.now():%H:%M:%S} {format_progress(results)}"
         )
@@ -203,6 +200,25 @@ def _collect_changed(
         in_order = [collected[results.folder] for results in loaded]
         write_page(in_order, page, _get_reload(pause, is_complete))
     return is_complete
+
+
+def _is_complete(results: Results) -> bool:
+    """Return whether every point has a record, and no search will ask for another one."""
+    return not results.counts[Status.MISSING] and all(
+        search.has_ended and _has_points(results, search)
+        for search in results.searches.values()
+    )
+
+
+def _has_points(results: Results, search: SearchInfo) -> bool:
+    """Return whether the sweep's list has the trials that are trained again.
+
+    Between two waves of a search, the search's log names them, and the list does not yet.
+    """
+    confirmed = {
+        point_id for one in search.confirmed for point_id in one.points
+    }
+    return confirmed <= set(results.points["id"])
 
 
 def _get_reload(pause: float, is_complete: bool) -> int:
