@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.stores import Store
+from gensweep.system.csv_text import parse_csv
 
 
 def read_history(
@@ -30,8 +28,7 @@ def read_history(
     """
     name = f"{POINTS}/{point_id}/history.csv"
     try:
-        text = store.read(name).decode()
-        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        header, rows = parse_csv(store.read(name))
         table = np.array(
             [[float(value or "nan") for value in row] for row in rows], float
         )
@@ -42,7 +39,7 @@ def read_history(
         return history
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         path = store.uri(name)
         raise RecordError(
             f"{path}: not a complete history ({error})"

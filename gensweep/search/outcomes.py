@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence, Set
@@ -17,6 +15,7 @@ from gensweep.ledger.search_log import PENDING
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.search_arguments import VALIDATION
+from gensweep.system.csv_text import parse_csv
 
 HISTORY = "history.csv"
 _CODE_DIGITS = 12
@@ -111,13 +110,13 @@ class Outcomes:
     def _read_last_value(self, record: Record, metric: str) -> float | None:
         """Return a metric of the last line of history.csv: old records do not repeat it."""
         try:
-            content = self._store.read(
-                f"{POINTS}/{record.id}/{HISTORY}"
-            ).decode()
-            last = list(csv.DictReader(io.StringIO(content)))[-1]
+            header, rows = parse_csv(
+                self._store.read(f"{POINTS}/{record.id}/{HISTORY}")
+            )
+            last = dict(zip(header, rows[-1], strict=True))
             value = float(last[metric])
             is_last = int(last["epoch"]) == record.epochs
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError):
             return None
         return value if is_last and math.isfinite(value) else None
 

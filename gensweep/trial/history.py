@@ -9,6 +9,7 @@ import logging
 from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.sweep.point import Point
+from gensweep.system.csv_text import parse_csv
 
 log = logging.getLogger(__name__)
 HISTORY = "history.csv"
@@ -34,14 +35,15 @@ def read_history(ledger: Ledger, point: Point) -> list[dict[str, float]]:
     if may_be_absent and not ledger.store.exists(name):
         return []
     try:
-        text = ledger.store.read(name).decode()
+        header, rows = parse_csv(ledger.store.read(name))
         history = []
-        for line in csv.DictReader(io.StringIO(text)):
+        for row in rows:
+            line = zip(header, row, strict=True)
             history.append(
-                {name: float(value) for name, value in line.items() if value}
+                {column: float(value) for column, value in line if value}
             )
         return history
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         log.warning(
             "the epochs of %s cannot be reported again: %s", point.id, error
         )

@@ -13,6 +13,8 @@ from sweep_files import cell, write_record, write_sweep
 from gensweep import load
 from gensweep.core.registries import TABLES
 from gensweep.data.arithmetic import Arithmetic
+from gensweep.ledger.stores import Store
+from gensweep.report.figures.files import read_answers
 from gensweep.report.query_outcomes import find_twins, parse_outcomes
 from gensweep.report.stats.test_set import compare_outcomes, estimate_share
 from gensweep.report.tables.markdown import render_markdown
@@ -190,3 +192,13 @@ def test_where_the_test_set_varies_with_the_seed_the_tables_say_so(tmp_path):
     text = render_markdown(cells, results)
     assert "batch order, noise and the value of split_seed; intervals are about all of" in text
     assert "the split and the test set are fixed" not in text
+
+
+@pytest.mark.parametrize("start, end", [("", "\n"), ("\ufeff", "\r\n"), ("", "\n\n")])
+def test_answers_that_a_spreadsheet_saved_again_are_the_same(start, end, tmp_path):
+    lines = ["query,answer,predicted", "1+2,3,3", "9-4,5,-"]
+    text = start + "".join(line + end for line in lines)
+    (tmp_path / "answers.csv").write_bytes(text.encode())
+    answers = read_answers(Store(tmp_path), "answers.csv")
+    assert list(answers.true) == [3, 5]
+    assert list(answers.right) == [True, False]

@@ -308,7 +308,9 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     write_history(tmp_path, one, 1, "epoch,validation/char_accuracy\n1,0.4\n2,0.8\n")
     write_history(tmp_path, one, 2, "epoch,validation/char_accuracy\n1,0.4\n2\n")
     results = load(write_sweep(tmp_path, [one]))
-    with pytest.raises(RecordError, match=r"history.csv: not a complete history"):
+    with pytest.raises(
+        RecordError, match=r"history.csv: not a complete history .line 3 does not have 2 values"
+    ):
         results.load_history(one["points"]["2"])
     (data,) = FIGURES["learning_curves"].make(results)
     (panel,) = data.content.panels
@@ -323,6 +325,22 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     assert "1 histories are missing" in data.caption
     assert "Thin lines are single seeds." in data.caption
     assert panel.y.bounds == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffepoch,validation/char_accuracy\r\n1,0.2\r\n2,0.4\r\n",
+        "epoch,validation/char_accuracy\n1,0.2\n2,0.4\n\n",
+    ],
+)
+def test_a_history_that_a_spreadsheet_saved_again_has_the_same_numbers(text, tmp_path):
+    one = cell(0, epochs=2)
+    write_record(tmp_path, one, 0, char_accuracy=0.5)
+    write_history(tmp_path, one, 0, text)
+    history = load(write_sweep(tmp_path, [one])).load_history(one["points"]["0"])
+    assert list(history["epoch"]) == [1, 2]
+    assert list(history["validation/char_accuracy"]) == [0.2, 0.4]
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

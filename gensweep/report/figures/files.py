@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 import re
@@ -13,6 +12,7 @@ import numpy as np
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.stores import Store
+from gensweep.system.csv_text import parse_csv
 
 MAX_PIXELS = 20_000_000
 """Most pixels of a picture that is read; sheets of samples have a million at most."""
@@ -173,11 +173,10 @@ def read_answers(store: Store, name: str) -> Answers:
     """
     uri = store.uri(name)
     try:
-        text = _read_bytes(store, name).decode()
-        columns = _parse_columns(text, uri)
+        columns = _parse_columns(_read_bytes(store, name), uri)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         raise RecordError(
             f"{uri}: not a complete table of answers ({error})"
         ) from None
@@ -202,26 +201,21 @@ def parse_answer_columns(content: bytes, uri: str) -> dict[str, list[str]]:
         RecordError: it is cut short or holds something else.
     """
     try:
-        return _parse_columns(content.decode(), uri)
-    except (ValueError, csv.Error) as error:
+        return _parse_columns(content, uri)
+    except ValueError as error:
         raise RecordError(
             f"{uri}: not a complete table of answers ({error})"
         ) from None
 
 
-def _parse_columns(text: str, uri: str) -> dict[str, list[str]]:
+def _parse_columns(content: bytes, uri: str) -> dict[str, list[str]]:
     """Return column -> texts [n] of a table of answers."""
-    if not text.endswith("\n"):
+    if not content.endswith(b"\n"):
         raise RecordError(f"{uri}: the last line is incomplete (cut short?)")
-    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    header, rows = parse_csv(content)
     for name in COLUMNS:
         if name not in header:
             raise RecordError(f"{uri}: no column {name!r}")
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise RecordError(
-                f"{uri}: line {number} does not have {len(header)} values"
-            )
     columns = {}
     for name in COLUMNS:
         index = header.index(name)
