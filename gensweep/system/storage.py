@@ -47,7 +47,12 @@ def write_atomic(path: Path, content: Content) -> None:
     Raises:
         OSError: disk full, no permission; the old content is still there.
     """
-    handle, temporary = _create_beside(path)
+    try:
+        handle, temporary = _create_beside(path)
+    except OSError as error:
+        # It names the temporary file, which the reader does not know.
+        error.filename = str(path)
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             if callable(content):

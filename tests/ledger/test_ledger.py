@@ -325,8 +325,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     if how != "write":
         name = {"open": "open", "sync": "fsync", "rename": "replace"}[how]
         monkeypatch.setattr(os, name, lambda *args, **kwargs: fail())
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as raised:
         write_atomic(target, half if how == "write" else "new")
+    assert raised.value.filename == str(target), "and not its temporary copy"
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"file": "old"}
 
 
