@@ -69,6 +69,14 @@ class ImageToText(TextAnswerModel):
         ge=0,
     )
 
+    dropout: float = param(
+        0.0,
+        "share of the glyphs' features, of the encoder's last state and of the decoder's states "
+        "that a training step drops",
+        ge=0,
+        lt=1,
+        neutral=0.0,
+    )
     redraw: bool = param(False, REDRAW_HELP, neutral=False)
 
     def list_redrawn_fields(self) -> tuple[str, ...]:

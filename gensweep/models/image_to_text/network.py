@@ -38,6 +38,13 @@ class ImageToTextNetwork(AnswerNetwork[ImageToText]):
         The five are for angle, size, shear, shift across and down.
         """
         noise = super().draw(batch_size, rng)
+        if self.config.dropout:
+            noise["features"] = torch.rand(
+                batch_size,
+                QUERY_LENGTH,
+                self.config.get_step_width(),
+                generator=rng,
+            )
         if self.config.augment:
             numbers = torch.rand(
                 batch_size,
@@ -51,6 +58,10 @@ class ImageToTextNetwork(AnswerNetwork[ImageToText]):
     def encode(self, batch: Batch, noise: Noise) -> Tensor:
         """Return the encoder's last states [B, H]; noise changes the glyphs."""
         features = self._encode_glyphs(batch, noise)
+        if "features" in noise:
+            share = self.config.dropout
+            is_kept = noise["features"] >= share
+            features = features * is_kept / (1 - share)
         if self.is_reversed:
             features = features.flip(1)
         return self.sequence.encode(features)
