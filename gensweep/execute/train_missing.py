@@ -23,6 +23,7 @@ from gensweep.execute.warmup import (
 )
 from gensweep.execute.waves import Wave, prepare_wave, train_wave, write_wave
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.ledger.plugin_sources import store_plugins
 from gensweep.ledger.store_check import (
     check_folders,
@@ -181,6 +182,9 @@ def _train_waves(
             wanted = searcher.keep_only_needed(plan)
         is_last = not searcher.has_searches or not wanted.todo
         if is_last or limit is not None:
+            if searcher.has_searches:
+                # The last points that a search asks for may have records already.
+                write_sweep_json(run.ledger.store, sweep, options.command)
             return Trained(sweep, plan, limit)
         searcher.print_progress()
         with_trials = searcher.add_trials(options)

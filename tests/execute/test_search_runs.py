@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -135,6 +136,23 @@ def test_a_search_that_stops_in_its_first_wave_has_a_log_and_tries_again_what_fa
     (root / "tiny" / "search.json").unlink()
     assert run(file, root, "--retry-failed").code == 0
     assert records(root)[name].status == Status.OK
+
+
+def test_points_that_have_records_already_are_in_the_list_of_the_sweep(
+    tmp_path: Path, root: Path
+) -> None:
+    """A rung is trained again; the confirmation that follows from it has its records."""
+    file = write(tmp_path, "random")
+    assert run(file, root).code == 0
+    log = read_search_log(Store(root), "tiny")["random"]
+    shutil.rmtree(root / "points" / log.trials[0].levels[0].points[0])
+    (root / "tiny" / "search.json").unlink()
+    again = run(file, root)
+    assert again.code == 0
+    assert "Another run" not in again.out + again.error
+    listed = (root / "tiny" / "sweep.json").read_text()
+    assert all(name in listed for name in list_points(log))
+    assert read_search_log(Store(root), "tiny")["random"] == log
 
 
 def test_a_watch_waits_for_the_trials_that_a_search_will_ask_for(
