@@ -38,7 +38,7 @@ SWEEP = Sweep(
             **SCHEDULE,
         ),
     ],
-    seeds=5,
+    seeds=3,
     tables=["leaderboard", "test_set"],
     figures=["learning_curves", "interaction_plot", "answer_distances"],
 )

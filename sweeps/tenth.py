@@ -1,7 +1,7 @@
 """Which recipe generalises best from a tenth of the pool, with as many epochs as it takes?
 
-The training set has 1,800 of the pool's 18,000 queries, which any recipe learns by heart. The search
-compares nine trials at a time after 27 and 81 epochs, on validation queries, and trains its
+The training set has 1,800 of the pool's 18,000 queries, which any recipe learns by heart. The
+search compares nine trials at a time after 27 and 81 epochs, on validation queries, and trains its
 choices again with five fresh seeds.
 """
 

@@ -61,8 +61,9 @@ def _add_registered(name: str, info: MetricInfo) -> MetricInfo:
             "min_examples": metric.min_examples,
         }
         return info.model_copy(update=declared)
-    if name in MIN_PICTURES and not info.roles:
-        # In the features of a network that is not selected here.
+    if name in MIN_PICTURES and not info.roles and info.direction != "none":
+        # In the features of a network that is not selected here. A spread has no direction, and no
+        # role either.
         return info.model_copy(update={"roles": [Role.GENERATED.value]})
     return info
 

@@ -16,7 +16,9 @@ from gensweep.report.collect import make_tables, render_csv
 PUBLISHED = Path(__file__).parents[2] / "results"
 SAMPLES = {"layers": 3}
 """Points of a sweep that are trained again; of the others one, since the recipes take ten times as long."""
-SWEEPS = ("best", "budget", "layers", "optimizers", "search", "splits", "tenth")
+SWEEPS = (
+    "best", "budget", "layers", "optimizers", "order", "pictures", "search", "splits", "tenth",
+)  # fmt: skip
 """The sweeps of the repository; a user's own results may lie beside them."""
 
 
