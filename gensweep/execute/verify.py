@@ -140,9 +140,10 @@ def _train_and_compare(
     """Train the first epochs of a point again, and compare them with its history."""
     data = point.data_config()
     arrays = array_cache.load_arrays(data)
-    training = Training(
-        point.model_config(), data, point.seed, arrays, device
-    )
+    # `auto` may mean another precision on this machine than on the one that trained the point.
+    recorded = record.hardware.get("precision", point.params["precision"])
+    model = point.model_config().model_copy(update={"precision": recorded})
+    training = Training(model, data, point.seed, arrays, device)
     epochs = min(epochs, len(history["epoch"]))
     compute_info = describe_device(device) | training.compute_info
     is_same_machine = _is_same_machine(record.hardware, compute_info)

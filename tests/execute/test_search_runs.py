@@ -138,6 +138,7 @@ def test_a_search_that_stops_in_its_first_wave_has_a_log_and_tries_again_what_fa
     assert records(root)[name].status == Status.OK
 
 
+@pytest.mark.slow
 def test_points_that_have_records_already_are_in_the_list_of_the_sweep(
     tmp_path: Path, root: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_points_that_have_records_already_are_in_the_list_of_the_sweep(
     assert read_search_log(Store(root), "tiny")["random"] == log
 
 
+@pytest.mark.slow
 def test_a_watch_waits_for_the_trials_that_a_search_will_ask_for(
     tmp_path: Path, root: Path, trained: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

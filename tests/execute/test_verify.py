@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from runs import call, files, records, same, t2t, train, write_sweep
+from runs import call, files, grid, records, same, t2t, train, write_sweep
 
 from gensweep.core.errors import LostClaimError
 from gensweep.execute.comparison import (
@@ -33,6 +33,7 @@ from gensweep.report.load import load
 from gensweep.report.verified import is_of_today, read_verified, write_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.system.signals import Stopped
+from gensweep.train import precision
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 
@@ -356,6 +357,21 @@ def test_a_point_in_training_and_a_model_that_raises_stop_no_other(
     assert called.code == 1
     assert f"not compared: {ids[0]}: RuntimeError: broken" in called.out
     assert f"{ids[1]} is not verified: " in called.error
+
+
+@pytest.mark.parametrize("is_native", [True, False])
+def test_a_point_is_trained_again_in_the_precision_that_its_record_names(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, is_native: bool
+) -> None:
+    """`auto` was another precision on the machine that trained it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(precision, "has_native_bfloat16", lambda device: is_native)
+        run(write_sweep(tmp_path, grid(precision="auto")), root)
+    name = "bfloat16" if is_native else "float32"
+    monkeypatch.setattr(precision, "has_native_bfloat16", lambda device: not is_native)
+    called = call("verify", root / "tiny", "--epochs", 1)
+    assert called.code == 0
+    assert "equal: " in called.out and f"({name}, " in called.out
 
 
 def test_verifying_leaves_records_and_histories_alone(sweep: str, root: Path) -> None:
