@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import (
+    PENDING,
     LevelInfo,
     SearchInfo,
     read_search_log,
@@ -128,13 +129,15 @@ def _find_changed_outcome(derived: SearchInfo, log: SearchInfo) -> str | None:
         if logged.params != same.params:
             return None
         for old, new in zip(logged.levels, same.levels, strict=False):
-            if old.status != "pending" and (old.status, old.value) != (
-                new.status,
-                new.value,
-            ):
+            if old.status == PENDING:
+                continue
+            if (old.status, old.value) != (new.status, new.value):
+                evidence = f"its record says {_describe(new)}"
+                if new.status == PENDING:
+                    evidence = "it has no record now"
                 return (
-                    f"trial {logged.number} at epoch {old.epochs} was told {_describe(old)}, its "
-                    f"record says {_describe(new)}"
+                    f"trial {logged.number} at epoch {old.epochs} was told {_describe(old)}, "
+                    f"{evidence}"
                 )
     return None
 

@@ -96,6 +96,10 @@ def test_a_search_ends_with_confirmed_trials_and_is_derived_again(
     (root / "tiny" / "search.json").unlink()
     assert run(file, root).code == 0
     assert read_search_log(Store(root), "tiny")["random"] == log, "it follows from the records"
+    (root / "points" / log.trials[0].levels[0].points[0] / "record.json").unlink()
+    checked = call("search", "verify", file, "--results", root)
+    assert checked.code == 1
+    assert "it has no record now" in checked.out + checked.error
 
 
 def test_a_search_that_a_limit_ends_goes_on_from_its_rungs(
