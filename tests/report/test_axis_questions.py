@@ -23,7 +23,15 @@ from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contenders import compute_exclusion_p, list_contenders
 from gensweep.report.stats.contrasts import estimate_contrast
 from gensweep.report.stats.equivalence import compute_equality_p
-from gensweep.report.stats.findings import EQUAL, NO, NOT_ENOUGH, UNDECIDED, YES, Finding
+from gensweep.report.stats.findings import (
+    EQUAL,
+    NO,
+    NOT_ENOUGH,
+    UNDECIDED,
+    YES,
+    Finding,
+    format_number,
+)
 from gensweep.report.stats.importance import REST, FullGrid, decompose, select_grid
 from gensweep.report.stats.power import (
     DifferenceSize,
@@ -578,3 +586,17 @@ def test_one_seed_has_no_share_of_variance(tmp_path: Path) -> None:
     (finding,) = load(write_sweep(tmp_path, cells)).findings
     assert finding.answer.startswith("One seed: no test.")
     assert "variance" not in finding.answer and "  " not in finding.answer
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.99956, "0.9996"),
+        (-0.99999, "-0.99999"),
+        (0.9994, "0.999"),
+        (1.0, "1"),
+        (2.0004, "2"),
+    ],
+)
+def test_a_share_that_is_nearly_all_is_not_called_all(value, text):
+    assert format_number(value) == text

@@ -26,6 +26,8 @@ TWO_SEEDS_NOTE = (
     "Two seeds leave one degree of freedom: "
     "only a difference that is many times its spread can be decided."
 )
+MAX_DIGITS = 7
+"""Digits of a share that is nearly all, at most."""
 _P_PLACEHOLDER = "{p}"
 """Stands in an answer for its p-values until all p-values of the sweep are known."""
 
@@ -232,8 +234,13 @@ def remove_p_values(answer: str) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a number with three digits."""
-    return f"{value:.3g}"
+    """Return a number with three digits, or with more if three would make a share all: 0.9996."""
+    digits = 3
+    while digits < MAX_DIGITS and abs(value) < 1 <= abs(
+        float(f"{value:.{digits}g}")
+    ):
+        digits += 1
+    return f"{value:.{digits}g}"
 
 
 def format_interval(contrast: Contrast) -> str:
