@@ -2,7 +2,7 @@
 
 Column addition starts with the units, and a carry goes from a column to the next. The paper's
 network writes the first digit first and does not see it at the next step. The first grid has every
-combination for a tenth of the pool; the second and the third train the best one on more queries.
+combination for a tenth of the pool; the second trains one of them on more queries.
 """
 
 from gensweep import Grid, Sweep

@@ -85,28 +85,20 @@ class Searcher:
         While another run writes it, wait.
         """
         self._may_ask = True
-        self.write_log()
+        if self.has_searches:
+            self._replay_and_write_in_turn()
         return self._add_points()
 
     def write_log(self) -> None:
         """Write the log with what the last `peek` was allowed to ask for.
 
-        While another run writes it, wait.
+        If it says so already, nothing is written. While another run writes it, wait.
         """
         if not self.has_searches:
             return
-        store = self._ledger.store
-        while True:
-            raise_if_stopped()
-            try:
-                with Claim(
-                    store, self._sweep.name, Process.get_current()
-                ) as claim:
-                    self._replay_and_write(claim)
-                return
-            except (ClaimedError, LostClaimError):
-                # Another run asks now, which takes a moment.
-                time.sleep(store.poll_seconds)
+        log = read_search_log(self._ledger.store, self._sweep.name)
+        if _dump(log) != _dump(self._describe_replays()):
+            self._replay_and_write_in_turn()
 
     def give_up(self, plan: Plan) -> None:
         """Note the points of a plan that were not trained, although it was tried.
@@ -192,14 +184,33 @@ class Searcher:
 
     # --- inside
 
+    def _describe_replays(self) -> dict[str, SearchInfo]:
+        """Return the entry of the log of each search, by name."""
+        return {
+            replay.search.name: replay.describe() for replay in self.replays
+        }
+
+    def _replay_and_write_in_turn(self) -> None:
+        """Replay the searches and write the log, as soon as no other run does."""
+        store = self._ledger.store
+        while True:
+            raise_if_stopped()
+            try:
+                with Claim(
+                    store, self._sweep.name, Process.get_current()
+                ) as claim:
+                    self._replay_and_write(claim)
+                return
+            except (ClaimedError, LostClaimError):
+                # Another run asks now, which takes a moment.
+                time.sleep(store.poll_seconds)
+
     def _replay_and_write(self, claim: Claim) -> None:
         """Replay the searches, and write the log; nobody else does so while the claim holds."""
         store, name = self._ledger.store, self._sweep.name
         log = read_search_log(store, name)
         self._replay(log)
-        entries = {
-            replay.search.name: replay.describe() for replay in self.replays
-        }
+        entries = self._describe_replays()
         has_replaced = any(
             self._is_replaced(key, info) for key, info in log.items()
         )
