@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Collection
@@ -16,6 +17,8 @@ from gensweep.report.collect import make_tables, render_csv
 PUBLISHED = Path(__file__).parents[2] / "results"
 SAMPLES = {"layers": 3}
 """Points of a sweep that are trained again; of the others one, since the recipes take ten times as long."""
+DOWNLOADED = ("cryptopunks",)
+"""Datasets of published points that this gensweep neither computes nor contains."""
 SWEEPS = (
     "best", "budget", "layers", "optimizers", "order", "pictures", "search", "splits", "tenth",
 )  # fmt: skip
@@ -28,6 +31,10 @@ def test_published_points_reproduce(tmp_path: Path, sweep: str) -> None:
     root = tmp_path / "results"
     shutil.copytree(PUBLISHED / sweep, root / sweep)
     shutil.copytree(PUBLISHED / "points", root / "points")
+    for record in root.glob("points/*/record.json"):
+        # Tests download nothing. A point without a record is missing, so it is not sampled.
+        if json.loads(record.read_text())["params"]["dataset"] in DOWNLOADED:
+            record.unlink()
     called = call("verify", root / sweep, "--sample", SAMPLES.get(sweep, 1), "--epochs", 1)
     assert called.code == 0, called.out + called.error
     assert "different:" not in called.out
